@@ -1,0 +1,1 @@
+"""Rooms: people, what they say, and how it reaches every open page."""

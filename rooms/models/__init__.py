@@ -1,0 +1,29 @@
+"""What a place is: its people, its rooms, who belongs to them and what was said.
+
+Every verb that changes something lives on the object that it changes, runs in one transaction and
+announces the change after the commit. Nothing here knows of requests, sockets or HTML.
+"""
+
+from .errors import KeyUsed, MessageRefused, RoomClosed
+from .invitation import Invitation
+from .membership import Membership
+from .message import Message, Row
+from .place import Place
+from .room import History, Room, RoomDetails, Step
+from .user import User
+
+__all__ = [
+    "History",
+    "Invitation",
+    "KeyUsed",
+    "Membership",
+    "Message",
+    "MessageRefused",
+    "Place",
+    "Room",
+    "RoomClosed",
+    "RoomDetails",
+    "Row",
+    "Step",
+    "User",
+]

@@ -1,0 +1,57 @@
+"""Who belongs to a room, how far they have read it and what they have begun to write in it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .message import Message
+from .user import User
+
+
+class Membership(models.Model):
+    """One person in one room."""
+
+    room = models.ForeignKey("Room", models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    joined_at = models.DateTimeField(auto_now_add=True)
+    is_moderator = models.BooleanField(_("moderator"), default=False)
+    last_read = models.PositiveBigIntegerField(
+        default=0, help_text=_("Number of the last message that this person has had before them.")
+    )
+    draft = models.TextField(blank=True)
+    draft_key = models.CharField(
+        max_length=64, blank=True, help_text=_("Key of the composer that the draft was typed into.")
+    )
+
+    objects: ClassVar[models.Manager[Membership]] = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["room", "user"], name="one_membership"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.room_id}"
+
+    @property
+    def unread(self) -> int:
+        """How many messages came since this person last looked. Needs `room` loaded."""
+        return max(0, self.room.last_number - self.last_read)
+
+    def save_draft(self, text: str, key: str) -> None:
+        """Keep what was typed, with the key that it will be posted under: so a draft whose message
+        arrived after all is recognised, whichever of the two was stored first."""
+        self.draft, self.draft_key = text, key
+        self.save(update_fields=["draft", "draft_key"])
+
+    def open_draft(self) -> tuple[str, str]:
+        """What was typed and its key, or two empty strings if it was sent meanwhile."""
+        if not self.draft or not self.draft_key:
+            return "", ""
+        sent = Message.objects.filter(
+            room_id=self.room_id, author_id=self.user_id, key=self.draft_key
+        )
+        return ("", "") if sent.exists() else (self.draft, self.draft_key)

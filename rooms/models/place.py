@@ -1,0 +1,58 @@
+"""The place itself: one row that says how it is called and who may come in."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from .room import Room
+from .user import User
+
+ONLY = 1  # the key of the one row there can be
+
+
+class AlreadySetUp(Exception):
+    """Somebody else set the place up first."""
+
+
+class Place(models.Model):
+    """The community that this installation serves. There is one, made by `Place.set_up`."""
+
+    class SignUp(models.TextChoices):
+        OPEN = "open", _("Anyone who finds the page")
+        INVITATION = "invitation", _("Whoever has an invitation")
+        CLOSED = "closed", _("Nobody")
+
+    name = models.CharField(_("name of the place"), max_length=60)
+    sign_up = models.CharField(
+        _("who may make an account"),
+        max_length=16,
+        choices=SignUp,
+        default=SignUp.INVITATION,
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(pk=ONLY), name="one_place"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def set_up(cls, *, name: str, sign_up: str, owner: User, first_room: str) -> Room:
+        """Make the place, its owner's account (unsaved, password set) and the first room.
+
+        Returns the room, with the owner in it. Raises `AlreadySetUp`, having changed nothing, when
+        the place exists: of two people who submit the page at once, one makes it.
+        """
+        try:
+            with transaction.atomic():
+                cls(pk=ONLY, name=name, sign_up=sign_up).save(force_insert=True)
+                owner.is_owner = True
+                owner.save(force_insert=True)
+                return Room.make(name=first_room, topic="", private=False, by=owner)
+        except IntegrityError as error:
+            if cls.objects.exists():
+                raise AlreadySetUp from error
+            raise

@@ -1,0 +1,95 @@
+"""A person with an account."""
+
+from __future__ import annotations
+
+import zoneinfo
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from . import announcements
+
+FACE_HUES = 8  # as many as static/css/base.css draws
+
+
+def validate_time_zone(name: str) -> None:
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(_("“%(name)s” is not a time zone."), params={"name": name})
+
+
+def initials(name: str) -> str:
+    """One or two letters that stand for `name` where there is room for no more.
+
+    Two words give two initials. A single word gives its first two letters, but one character of a
+    script that writes a word or a syllable in each.
+    """
+    words = [word for word in name.split() if any(letter.isalnum() for letter in word)]
+    if not words:
+        return name.strip()[:1]
+    first = next(letter for letter in words[0] if letter.isalnum())
+    if ord(first) >= 0x2E80:  # CJK, kana, hangul and what follows them
+        return first
+    if len(words) == 1:
+        return "".join(letter for letter in words[0] if letter.isalnum())[:2].upper()
+    return (first + next(letter for letter in words[-1] if letter.isalnum())).upper()
+
+
+class User(AbstractUser):
+    """A person: signs in with `username`, is called `display_name`."""
+
+    display_name = models.CharField(
+        _("display name"),
+        max_length=60,
+        blank=True,
+        help_text=_("How others see you. Your username if you leave it empty."),
+    )
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        validators=[validate_time_zone],
+        help_text=_("Times are shown in it."),
+    )
+    language = models.CharField(
+        _("language"),
+        max_length=16,
+        blank=True,
+        choices=settings.LANGUAGES,
+        help_text=_("As the browser asks if you leave it empty."),
+    )
+    is_owner = models.BooleanField(
+        _("owner"),
+        default=False,
+        help_text=_("Decides about the place: its name, and who may make an account."),
+    )
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """What others call this person."""
+        return self.display_name or self.username
+
+    @property
+    def initials(self) -> str:
+        return initials(self.name)
+
+    @property
+    def hue(self) -> int:
+        """Which of the eight colours this person's face has."""
+        return self.pk % FACE_HUES
+
+    def change_profile(self, *, display_name: str, time_zone: str, language: str) -> None:
+        """Change how this person is called and what they read in; open pages follow."""
+        self.display_name, self.time_zone, self.language = display_name, time_zone, language
+        with transaction.atomic():
+            self.save(update_fields=["display_name", "time_zone", "language"])
+            announcements.people_changed([self.pk])
