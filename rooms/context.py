@@ -1,0 +1,53 @@
+"""What every page of the app shows around its own content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from django.utils.functional import SimpleLazyObject
+
+from .models import Membership, Place, User
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class RoomItem:
+    """A room in its member's list."""
+
+    pk: int
+    slug: str
+    name: str
+    private: bool
+    unread: int
+
+    @classmethod
+    def of(cls, membership: Membership) -> RoomItem:
+        """Needs `membership.room` loaded."""
+        room = membership.room
+        return cls(room.pk, room.slug, room.name, room.private, membership.unread)
+
+    def read(self) -> RoomItem:
+        """The same with nothing unread."""
+        return replace(self, unread=0)
+
+    def order(self) -> tuple[str, int]:
+        return self.name.casefold(), self.pk
+
+
+def room_items(user: User) -> list[RoomItem]:
+    """The rooms that `user` belongs to, by name. One query."""
+    memberships = Membership.objects.filter(user=user, room__archived_at=None)
+    return sorted(map(RoomItem.of, memberships.select_related("room")), key=RoomItem.order)
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    """Template context: `place`, and for whoever is signed in `room_items`, read when first used."""
+    place: Place | None = getattr(request, "place", None)
+    context: dict[str, Any] = {"place": place}
+    user = request.user
+    if isinstance(user, User):
+        context["room_items"] = SimpleLazyObject(lambda: room_items(user))
+    return context

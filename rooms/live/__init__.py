@@ -1,0 +1,1 @@
+"""What moves: the socket's consumer, the process's hub, presence, and the fragments they push."""

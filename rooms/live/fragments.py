@@ -1,0 +1,260 @@
+"""Fragments without a request: what is pushed to a page, and what the page itself is made of.
+
+A fragment is the same for every reader of a *variant* (language and time zone), so it is rendered once
+for each and kept. What belongs to one reader is CSS of theirs (see `views.reader.style`).
+
+How a page stays exact
+----------------------
+The page holds a cursor: the room's version that it shows. Everything that changes the page is a `Step`
+that leads from a version to a later one, and each piece of a step names, in the selector that it is
+swapped into, the cursors that it applies to. A step that the page has had finds another cursor and falls
+into a hidden sink. So it does not matter which channel is faster: an answer to a form, a poll, the
+socket's catch-up and its live frames may overlap in any order, and each change is shown once.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.safestring import SafeString, mark_safe
+
+from ..models import Row
+from ..text import is_only_emoji, to_html
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ..models import History, Step
+
+ROWS_KEPT = 10_000  # rendered rows of about 1.5 kB each
+FRAME_ROWS = 50  # a frame of a thousand rows is one long task in the browser
+GUARDS = 64  # cursors that one selector may name
+PEOPLE_SHOWN = 50  # a longer list is cut: nobody reads it, and everybody would be sent it
+
+
+class Variant(NamedTuple):
+    """What a fragment depends on besides its data."""
+
+    language: str
+    time_zone: str
+
+    @classmethod
+    def current(cls) -> Variant:
+        """The one that this request's reader has."""
+        return cls(translation.get_language() or "en", timezone.get_current_timezone_name())
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        with translation.override(self.language), timezone.override(self.time_zone):
+            yield
+
+
+class Person(NamedTuple):
+    """Somebody in a list of people."""
+
+    pk: int
+    name: str
+    initials: str
+    hue: int
+
+
+def _opens_day(row: Row) -> bool:
+    """Whether the reader's calendar turned between the message before and this one."""
+    if row.previous_at is None:
+        return True
+    return timezone.localdate(row.previous_at) != timezone.localdate(row.created_at)
+
+
+def _message(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
+    return render_to_string(
+        "rooms/_message.html",
+        {
+            "row": row,
+            "body": to_html(row.body),
+            "large": is_only_emoji(row.body),
+            # what continues the message before it does so only within a day
+            "follows": row.continues and not _opens_day(row),
+            "swap": mark_safe(swap),
+            "marked": marked,
+        },
+    )
+
+
+@lru_cache(maxsize=ROWS_KEPT)
+def row(row: Row, variant: Variant) -> SafeString:
+    """A message with the day that it opens, if it does: the same bytes on the page, an older page, in a
+    push and in the stream. Kept under all that it depends on, so what is kept is never stale."""
+    return _row(row, variant)
+
+
+def _row(row: Row, variant: Variant, *, marked: bool = False) -> SafeString:
+    with variant.active():
+        context = {
+            "row": row,
+            "opens_day": _opens_day(row),
+            "message": _message(row, marked=marked),
+        }
+        return render_to_string("rooms/_row.html", context)
+
+
+def rows(shown: Iterable[Row], variant: Variant, marked: int | None = None) -> SafeString:
+    """One after the other; the one with the number `marked` is made to stand out, and seen at once."""
+    html = [
+        _row(each, variant, marked=True) if each.number == marked else row(each, variant)
+        for each in shown
+    ]
+    return mark_safe("".join(html))
+
+
+def _at(versions: range, rest: str) -> str:
+    """A selector for `rest`, beside the cursor, if that is at one of the versions."""
+    return ",".join(f"main>.cursor[value='{version}']{rest}" for version in versions)
+
+
+def _not_at(versions: range, rest: str) -> str:
+    others = "".join(f":not([value='{version}'])" for version in versions)
+    return f"main>.cursor{others}{rest}"
+
+
+def too_far(steps: Sequence[Step]) -> bool:
+    """Whether a step leaps over so many versions that no selector should name them all."""
+    return any(step.version - step.after > GUARDS for step in steps)
+
+
+def _step(step: Step, variant: Variant) -> SafeString:
+    """One step as out-of-band swaps. A message posted within the step's reach is appended where the
+    cursor is below its posting and put in the old one's place where the cursor is past it."""
+    append = replace = range(0)
+    if step.row is not None:
+        posted = min(max(step.row.posted_version, step.after), step.version)
+        append, replace = range(step.after, posted), range(posted, step.version)
+    reached = range(step.after, step.version)
+    context = {"step": step, "cursor": _at(reached, "")}
+    if append and step.row is not None:
+        context["appended"] = row(step.row, variant)
+        context["append_to"] = f"{_at(append, '~#scroll>#messages')},{_not_at(append, '~#sink')}"
+    if replace and step.row is not None:
+        swap = f"outerHTML:{_at(replace, f'~#scroll #m{step.row.number}')},.trash"
+        context["replaced"] = _message(step.row, swap)
+    if step.details is not None:
+        context["details"] = step.details
+        context["title_at"] = f"{_at(reached, '~.bar>#room-title')},.trash"
+    return render_to_string("stream/step.html", context)
+
+
+def frames(steps: Sequence[Step], variant: Variant) -> list[str]:
+    """The steps as frames for a socket or as the body of an answer, some `FRAME_ROWS` in each."""
+    with variant.active():
+        rendered = [_step(step, variant) for step in steps]
+    return [
+        "".join(rendered[start : start + FRAME_ROWS]) + render_to_string("stream/end.html")
+        for start in range(0, len(rendered), FRAME_ROWS)
+    ]
+
+
+def whole_list(
+    shown: Sequence[Row], version: int, older: int | None, slug: str, variant: Variant
+) -> str:
+    """Replaces everything that the page shows of the room by its newest messages, whatever its cursor."""
+    with variant.active():
+        return render_to_string(
+            "stream/whole.html",
+            {"rows": rows(shown, variant), "version": version, "older": older, "slug": slug},
+        )
+
+
+def people(here: Sequence[Person], total: int, variant: Variant, *, swap: bool = True) -> str:
+    """The list of who is here, cut at `PEOPLE_SHOWN`, and how many that are in all."""
+    with variant.active():
+        return render_to_string(
+            "rooms/_presence.html",
+            {"people": here, "total": total, "more": total - len(here), "swap": swap},
+        )
+
+
+def typing(writing: Sequence[Person], variant: Variant, *, swap: bool = True) -> str:
+    """Who is writing. It names everybody, the reader too: the reader's sheet hides their own name."""
+    with variant.active():
+        return render_to_string("rooms/_typing.html", {"people": writing, "swap": swap})
+
+
+def alive(version: int) -> str:
+    """The heartbeat: a page that is at `version` may trust its socket for a while and stop polling."""
+    return render_to_string(
+        "stream/alive.html", {"at": _at(range(version, version + 1), "~#watch")}
+    )
+
+
+def gone(variant: Variant) -> str:
+    """The room is no longer open to whoever reads this."""
+    with variant.active():
+        return render_to_string("stream/gone.html")
+
+
+def signed_out(variant: Variant) -> str:
+    """The session that opened the page has ended; what was typed stays."""
+    with variant.active():
+        return render_to_string("stream/signed_out.html")
+
+
+def in_place(row: Row, variant: Variant) -> str:
+    """A message's row put where it stands, whatever the page's cursor: for the page that asked."""
+    with variant.active():
+        return _message(row, f"outerHTML:#scroll #m{row.number}")
+
+
+def history_rows(history: History, *, older: bool, newer: bool, variant: Variant) -> str:
+    """A page of the past as rows, with a link to more of it at either end."""
+    context = {"slug": history.room.slug}
+    first = history.rows[0].number if history.rows and older else None
+    last = history.rows[-1].number if history.rows and newer else None
+    with variant.active():
+        return (
+            render_to_string("rooms/_older.html", {**context, "older": first})
+            + rows(history.rows, variant)
+            + render_to_string("rooms/_newer.html", {**context, "newer": last})
+        )
+
+
+def reconnect(slug: str, variant: Variant) -> str:
+    """A new socket in place of one that fell silent, and polling until it speaks."""
+    with variant.active():
+        return render_to_string("stream/reconnect.html", {"slug": slug})
+
+
+def seen(digest: str) -> str:
+    """Names the people and rooms that the page has been sent."""
+    return render_to_string("rooms/_seen.html", {"digest": digest, "swap": True})
+
+
+def back(token: str, variant: Variant) -> str:
+    """The connection is there again, with the token that forms need now."""
+    with variant.active():
+        return render_to_string("stream/back.html", {"token": token})
+
+
+# Answers to the outbox. Each names a form of the page that may be gone: another answer took it away.
+
+
+def receipt(key: str) -> str:
+    """The message of the composer's form was stored: the form goes."""
+    return render_to_string("stream/receipt.html", {"key": key})
+
+
+def refused(key: str, error: str, variant: Variant, *, new_key: str = "") -> str:
+    """It was not stored; the form stays, with what is wrong and with what was typed. Where its key was
+    the trouble it is given another."""
+    with variant.active():
+        return render_to_string(
+            "stream/refused.html", {"key": key, "error": error, "new_key": new_key}
+        )
+
+
+def blank_forms(keys: Sequence[str], variant: Variant) -> str:
+    """New forms for the composer's pool."""
+    with variant.active():
+        return render_to_string("stream/blank_forms.html", {"keys": keys})

@@ -1,0 +1,467 @@
+"""One ear for the process: hears what changed, renders it once and pushes it to every page here.
+
+The usual Channels chat gives each socket its own channel, so each message is queued, deserialised,
+dispatched and rendered once per socket. Here one consumer listens for the whole process, knows which
+connections show which room, and writes one frame to all of them.
+
+What the hub is told is only a doorbell. It applies an event that is the next version of a room from the
+event's own data; one that it has had is dropped; one that is further on shows a gap, and the gap is read
+from the database. Every few seconds it compares the versions of its open rooms with the database, so a
+lost event costs seconds and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+from uuid import uuid4
+from weakref import WeakKeyDictionary
+
+from asgiref.sync import sync_to_async
+from channels.consumer import AsyncConsumer
+from channels.db import database_sync_to_async
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from ..models import Membership, Place, Room, RoomDetails, Row, Step, User
+from ..models.announcements import PLACE_GROUP, room_group
+from . import fragments, news, presence
+from .connections import NOT_FOUND, SIGNED_OUT, TRY_AGAIN_LATER, Connection, OpenRoom, People
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SWEEP = 3.0  # seconds between two looks at the database; with a dead channel layer messages take as long
+PRESENCE_INTERVAL = 0.3  # seconds; comings and goings in between are one push
+READ_DELAY = (
+    0.5  # seconds from "something is new" to marking it read for those who look at the room
+)
+NEWS_DELAY = 1.0  # seconds from "something is new" to telling those who look elsewhere
+HEARTBEAT = 10.0  # seconds; a page whose socket is silent for 25 goes back to polling
+ACCESS_CHECK = 15.0  # seconds; ends what an announcement that got lost should have ended
+EMPTY_ROOM = 30.0  # seconds a room without a page is still listened to: a reload comes back to it
+
+
+async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """For what blocks but uses no database connection."""
+    return await sync_to_async(call, thread_sensitive=False)(*args, **kwargs)
+
+
+class Hub(AsyncConsumer):
+    """The process's one consumer. `enter` and `leave` are called by the connections themselves; the
+    methods named after an event's type are called by the channel layer."""
+
+    def __init__(self) -> None:
+        self.rooms: dict[int, OpenRoom] = {}
+        self.holder = uuid4().hex[:12]
+        self.listening = asyncio.Event()
+        self._opening = asyncio.Lock()
+        self._unseen: set[int] = set()  # rooms whose presence is to be looked at
+        self._look = asyncio.Event()
+        self._stirred: set[int] = set()
+        self._stirred_task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # Life
+
+    async def run(self) -> None:
+        """Listen until cancelled; begin anew should listening itself fail."""
+        self._start(self._every(SWEEP, self._sweep))
+        self._start(self._every(presence.RENEWAL, self._renew_leases))
+        self._start(self._every(HEARTBEAT, self._beat))
+        self._start(self._every(ACCESS_CHECK, self._check_access))
+        self._start(self._watch_presence())
+        while True:
+            try:
+                await self({"type": "hub"}, self._receive, self._send)
+            except Exception:
+                logger.exception("the hub stopped listening and starts again")
+            self.listening.clear()
+            for room in self.rooms.values():
+                room.joined = False
+            await asyncio.sleep(1)
+
+    async def _receive(self) -> dict[str, Any]:
+        """No client sends anything here; the first call means that the channel is there."""
+        await self._join(PLACE_GROUP)
+        self.listening.set()
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        raise AssertionError(f"the hub has no client to send {message['type']} to")
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """An exception in a handler would end the consumer, and with it every page's news."""
+        try:
+            await super().dispatch(message)
+        except Exception:
+            logger.exception("event %s was not handled", message.get("type"))
+            await self._guarded(self._sweep)
+
+    def _start(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await self._guarded(work)
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception:
+            logger.exception("%s failed and will be tried again", work)
+
+    async def _join(self, group: str) -> bool:
+        """Ask the layer for a group's events. If it cannot, the sweep both replaces and repeats it."""
+        try:
+            async with asyncio.timeout(5):
+                await self.channel_layer.group_add(group, self.channel_name)
+        except Exception as error:  # noqa: BLE001 - whatever the layer's client raises
+            logger.warning("not listening to %s: %s: %s", group, type(error).__name__, error)
+            return False
+        return True
+
+    # Coming and going
+
+    async def enter(self, room_id: int, connection: Connection) -> OpenRoom:
+        """Push the room's changes to the connection from now on, and count its reader as present.
+
+        The connection then reads what it missed; whatever comes twice is found out by its cursor.
+        """
+        await self.listening.wait()
+        async with self._opening:
+            room = self.rooms.get(room_id)
+            if room is None:
+                joined = await self._join(room_group(room_id))
+                version = await database_sync_to_async(self._version)(room_id)
+                room = self.rooms[room_id] = OpenRoom(room_id, version, joined=joined)
+            room.connections.add(connection)
+            room.empty_since = None
+        await self._hold([(room_id, connection.reader.user)], presence.LEASE)
+        self.look_at_presence(room_id)
+        return room
+
+    @staticmethod
+    def _version(room_id: int) -> int:
+        return Room.objects.values_list("version", flat=True).get(pk=room_id)
+
+    async def leave(self, room_id: int, connection: Connection) -> None:
+        """The connection is gone. Its reader stays for `GRACE` seconds unless another page is open."""
+        room = self.rooms.get(room_id)
+        if room is None or connection not in room.connections:
+            return
+        room.connections.discard(connection)
+        if not room.connections:
+            room.empty_since = time.monotonic()
+        if connection.reader.user not in room.users():
+            await self._hold([(room_id, connection.reader.user)], presence.GRACE)
+            asyncio.get_running_loop().call_later(
+                presence.GRACE + 0.1, self.look_at_presence, room_id
+            )
+
+    async def _hold(self, entries: Iterable[tuple[int, int]], seconds: float) -> None:
+        try:
+            await in_thread(presence.store().renew, "here", entries, self.holder, seconds)
+        except Exception as error:  # noqa: BLE001 - whatever the store's client raises
+            logger.warning("presence not renewed: %s: %s", type(error).__name__, error)
+
+    # What the layer tells
+
+    async def room_changed(self, event: dict[str, Any]) -> None:
+        """A message came or changed, or the room itself."""
+        room = self.rooms.get(event["room"])
+        if room is None:
+            return
+        async with room.lock:
+            if event["version"] <= room.version:
+                return
+            if event["version"] > room.version + 1:
+                await self._repair(room)
+                return
+            row, details = event["row"], event["details"]
+            step = Step(
+                room.version,
+                event["version"],
+                Row.from_data(row) if row else None,
+                RoomDetails(**details) if details else None,
+            )
+            await self._push(room, [step])
+
+    async def presence_changed(self, event: dict[str, Any]) -> None:
+        self.look_at_presence(event["room"])
+
+    async def place_stirred(self, event: dict[str, Any]) -> None:
+        """Something was said in a room; those who sit in another may want to know, but not at once."""
+        self._stirred.add(event["room"])
+        if self._stirred_task is None or self._stirred_task.done():
+            self._stirred_task = self._start(self._tell_of_stirred())
+
+    async def people_changed(self, event: dict[str, Any]) -> None:
+        """Somebody is called otherwise, or belongs to other rooms than before."""
+        users = set(event["users"])
+        await self._push_news(users)
+        for room in self.rooms.values():
+            if room.people and users & {person.pk for person in room.people.here}:
+                self.look_at_presence(room.pk)
+
+    async def access_ended(self, event: dict[str, Any]) -> None:
+        users, room_id = set(event["users"]), event["room"]
+        for room in list(self.rooms.values()):
+            if room_id in (None, room.pk):
+                for connection in [c for c in room.connections if c.reader.user in users]:
+                    await self._end(room, connection, NOT_FOUND if room_id else SIGNED_OUT)
+
+    async def session_ended(self, event: dict[str, Any]) -> None:
+        for room in list(self.rooms.values()):
+            for connection in [c for c in room.connections if c.reader.session == event["session"]]:
+                await self._end(room, connection, SIGNED_OUT)
+
+    # Messages
+
+    async def _push(self, room: OpenRoom, steps: Sequence[Step]) -> None:
+        """To every connection of the room; under its lock, so that steps leave in order."""
+        rendered = {variant: fragments.frames(steps, variant) for variant in room.variants()}
+        for connection in list(room.connections):
+            try:
+                await connection.push_steps(steps, rendered[connection.reader.variant])
+            except Exception:
+                logger.exception("a connection of room %s failed", room.pk)
+                await self._end(room, connection, TRY_AGAIN_LATER)
+        room.version = steps[-1].version
+        writing = {person.pk for person in room.people.writing} if room.people else set()
+        finished = {step.row.author for step in steps if step.row} & writing
+        if finished:
+            entries = [(room.pk, user) for user in finished]
+            await in_thread(presence.store().renew, "typing", entries, "typing", 0)
+            self.look_at_presence(room.pk)
+
+    async def _repair(self, room: OpenRoom) -> None:
+        """Read what came between from the database; under the room's lock."""
+        found = await database_sync_to_async(self._steps)(room.pk, room.version)
+        if found is None:
+            # So far behind that the pages should rather load their newest page: they resume and do.
+            room.version = await database_sync_to_async(self._version)(room.pk)
+            for connection in list(room.connections):
+                await self._end(room, connection, TRY_AGAIN_LATER)
+        elif found:
+            logger.info("room %s: repaired %s changes", room.pk, len(found))
+            await self._push(room, found)
+
+    @staticmethod
+    def _steps(room_id: int, version: int) -> list[Step] | None:
+        steps = Room(pk=room_id).steps_after(version)
+        return None if steps is None or fragments.too_far(steps) else steps
+
+    async def _sweep(self) -> None:
+        """What a lost or late announcement should have done."""
+        for room in [room for room in self.rooms.values() if not room.joined]:
+            room.joined = self.listening.is_set() and await self._join(room_group(room.pk))
+        await self._close_empty()
+        versions = await database_sync_to_async(self._versions)(list(self.rooms))
+        for room in list(self.rooms.values()):
+            if versions.get(room.pk, 0) > room.version:
+                async with room.lock:
+                    await self._repair(room)
+        for room_id in self.rooms:
+            self.look_at_presence(room_id)
+
+    @staticmethod
+    def _versions(room_ids: list[int]) -> dict[int, int]:
+        if not room_ids:
+            return {}
+        return dict(Room.objects.filter(pk__in=room_ids).values_list("pk", "version"))
+
+    async def _close_empty(self) -> None:
+        now = time.monotonic()
+        for room in list(self.rooms.values()):
+            if room.empty_since is not None and now - room.empty_since > EMPTY_ROOM:
+                async with self._opening:
+                    if not room.connections:
+                        del self.rooms[room.pk]
+                        await self.channel_layer.group_discard(
+                            room_group(room.pk), self.channel_name
+                        )
+
+    async def _end(self, room: OpenRoom, connection: Connection, code: int) -> None:
+        await self.leave(room.pk, connection)
+        try:
+            await connection.end(code)
+        except Exception as error:  # noqa: BLE001 - it may be half gone, which is what was wanted
+            logger.debug("closing a connection: %s: %s", type(error).__name__, error)
+
+    async def _beat(self) -> None:
+        for room in list(self.rooms.values()):
+            for connection in list(room.connections):
+                await connection.beat(room.version)
+
+    # People
+
+    def look_at_presence(self, room_id: int) -> None:
+        """Soon, together with whatever else changes until then."""
+        if room_id in self.rooms:
+            self._unseen.add(room_id)
+            self._look.set()
+
+    async def _watch_presence(self) -> None:
+        while True:
+            await self._look.wait()
+            self._look.clear()
+            unseen, self._unseen = self._unseen, set()
+            await self._guarded(partial(self._push_people, unseen))
+            await asyncio.sleep(PRESENCE_INTERVAL)
+
+    async def _push_people(self, room_ids: set[int]) -> None:
+        for room_id, people in (await people_of(room_ids)).items():
+            room = self.rooms.get(room_id)
+            if room is None or room.people == people:
+                continue
+            room.people = people
+            for connection in list(room.connections):
+                await connection.push_people(people)
+
+    async def _renew_leases(self) -> None:
+        entries = [(room.pk, user) for room in self.rooms.values() for user in room.users()]
+        await self._hold(entries, presence.LEASE)
+
+    # Other rooms
+
+    async def _tell_of_stirred(self) -> None:
+        await asyncio.sleep(READ_DELAY)
+        await self._guarded(self._mark_read)
+        await asyncio.sleep(NEWS_DELAY - READ_DELAY)
+        stirred, self._stirred = self._stirred, set()
+        await self._guarded(partial(self._tell, stirred))
+
+    async def _mark_read(self) -> None:
+        for room_id in self._stirred & set(self.rooms):
+            users = self.rooms[room_id].users()
+            if users:
+                await database_sync_to_async(Room(pk=room_id).mark_read)(users)
+
+    async def _tell(self, room_ids: set[int]) -> None:
+        here = {user for room in self.rooms.values() for user in room.users()}
+        users = await database_sync_to_async(self._members)(room_ids, here)
+        await self._push_news(users, stirred=room_ids)
+
+    @staticmethod
+    def _members(room_ids: set[int], among: set[int]) -> set[int]:
+        found = Membership.objects.filter(room_id__in=room_ids, user_id__in=among)
+        return set(found.values_list("user_id", flat=True))
+
+    async def _push_news(self, users: set[int], stirred: set[int] | None = None) -> None:
+        """Tell the pages of these people what their list of rooms looks like now, but not the page of
+        the one room that was `stirred`: it shows what was said itself."""
+        pages = [
+            (room, connection)
+            for room in self.rooms.values()
+            if {room.pk} != stirred
+            for connection in room.connections
+            if connection.reader.user in users
+        ]
+        if not pages:
+            return
+        items, place = await database_sync_to_async(self._items)(
+            {connection.reader.user for _room, connection in pages}
+        )
+        for room, connection in pages:
+            await connection.push_news(news.on_page(items[connection.reader.user], room.pk, place))
+
+    @staticmethod
+    def _items(users: set[int]) -> tuple[dict[int, Any], str]:
+        return news.of_users(users), Place.objects.values_list("name", flat=True).get()
+
+    # Who may still read
+
+    async def _check_access(self) -> None:
+        open_pages = [
+            (room, connection) for room in self.rooms.values() for connection in room.connections
+        ]
+        if not open_pages:
+            return
+        sessions, users, members = await database_sync_to_async(self._allowed)(
+            {connection.reader.session for _room, connection in open_pages},
+            {connection.reader.user for _room, connection in open_pages},
+            set(self.rooms),
+        )
+        for room, connection in open_pages:
+            reader = connection.reader
+            if reader.session not in sessions or reader.user not in users:
+                await self._end(room, connection, SIGNED_OUT)
+            elif room.pk in members and reader.user not in members[room.pk]:
+                await self._end(room, connection, NOT_FOUND)
+
+    @staticmethod
+    def _allowed(
+        sessions: set[str], users: set[int], rooms: set[int]
+    ) -> tuple[set[str], set[int], dict[int, set[int]]]:
+        """Which of the sessions and accounts are still good, and who belongs to the private rooms."""
+        live = Session.objects.filter(session_key__in=sessions, expire_date__gt=timezone.now())
+        active = User.objects.filter(pk__in=users, is_active=True)
+        members: dict[int, set[int]] = {
+            room: set()
+            for room in Room.objects.filter(pk__in=rooms, private=True).values_list("pk", flat=True)
+        }
+        belonging = Membership.objects.filter(room_id__in=members, user_id__in=users)
+        for room, user in belonging.values_list("room_id", "user_id"):
+            members[room].add(user)
+        return (
+            set(live.values_list("session_key", flat=True)),
+            set(active.values_list("pk", flat=True)),
+            members,
+        )
+
+
+async def people_of(room_ids: Iterable[int]) -> dict[int, People]:
+    """Who is in each of the rooms and who is writing there."""
+    room_ids = list(room_ids)
+    here = await in_thread(presence.store().held, "here", room_ids)
+    writing = await in_thread(presence.store().held, "typing", room_ids)
+    people: dict[int, People] = await database_sync_to_async(named)(here, writing)
+    return people
+
+
+def named(here: dict[int, set[int]], writing: dict[int, set[int]]) -> dict[int, People]:
+    """The same with names, in one query. Of a long list those are shown who have been members longest,
+    so that it does not change with everybody who comes."""
+    shown = {room: sorted(users)[: fragments.PEOPLE_SHOWN] for room, users in here.items()}
+    typing = {room: sorted(users)[:3] for room, users in writing.items()}
+    wanted = {user for users in (*shown.values(), *typing.values()) for user in users}
+    people = {
+        user.pk: fragments.Person(user.pk, user.name, user.initials, user.hue)
+        for user in User.objects.filter(pk__in=wanted).only("username", "display_name")
+    }
+
+    def known(users: Iterable[int]) -> tuple[fragments.Person, ...]:
+        found = (people[user] for user in users if user in people)
+        return tuple(sorted(found, key=lambda person: (person.name.casefold(), person.pk)))
+
+    return {
+        room: People(known(shown[room]), len(users), known(typing.get(room, ())))
+        for room, users in here.items()
+    }
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Hub, asyncio.Task[None]]] = (
+    WeakKeyDictionary()
+)
+
+
+def hub() -> Hub:
+    """The hub of this process, started with the first page that needs it. One per event loop, of which
+    a server has one."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        made = Hub()
+        _hubs[loop] = made, loop.create_task(made.run())
+    return _hubs[loop][0]

@@ -1,0 +1,72 @@
+"""What is new in a reader's other rooms: their list of rooms and the tab's title follow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2s
+from typing import TYPE_CHECKING
+
+from django.template.loader import render_to_string
+
+from ..context import RoomItem
+from ..models import Membership
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .fragments import Variant
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A reader's rooms as one page shows them: `current` is the room that the page is in."""
+
+    items: tuple[RoomItem, ...]
+    current: int
+    place: str
+
+    @property
+    def total(self) -> int:
+        """How many messages are unread in the other rooms."""
+        return sum(item.unread for item in self.items)
+
+    @property
+    def room_name(self) -> str:
+        return next((item.name for item in self.items if item.pk == self.current), "")
+
+    @property
+    def digest(self) -> str:
+        return blake2s(repr((self.items, self.place)).encode(), digest_size=8).hexdigest()
+
+    def as_html(self, variant: Variant, *, room_name: str = "") -> str:
+        """Out-of-band swaps of the list and the title. An open room need not be in the reader's list:
+        then the caller says how it is called."""
+        with variant.active():
+            return render_to_string(
+                "stream/news.html",
+                {
+                    "items": self.items,
+                    "room": {"pk": self.current},
+                    "total": self.total,
+                    "room_name": self.room_name or room_name,
+                    "place_name": self.place,
+                },
+            )
+
+
+def of_users(users: Iterable[int]) -> dict[int, tuple[RoomItem, ...]]:
+    """The rooms of each of the people, by name, with what is unread in each. One query."""
+    found: dict[int, list[RoomItem]] = {user: [] for user in users}
+    memberships = Membership.objects.filter(
+        user_id__in=found, room__archived_at=None
+    ).select_related("room")
+    for membership in memberships:
+        found[membership.user_id].append(RoomItem.of(membership))
+    return {user: tuple(sorted(items, key=RoomItem.order)) for user, items in found.items()}
+
+
+def on_page(items: Iterable[RoomItem], current: int, place: str) -> News:
+    """As the page of the `current` room shows it: nothing is unread in the room that one looks at."""
+    return News(
+        tuple(item.read() if item.pk == current else item for item in items), current, place
+    )

@@ -1,0 +1,144 @@
+"""Who is here, and who is writing: leases, never counters.
+
+Whoever is in a room holds a lease that is renewed while a page of theirs is open and lapses by itself
+when it is not. A process that is killed cannot leave a ghost behind for longer than the lease, and many
+tabs are one person because the answer is a set of people.
+
+Two stores with one interface: this process's memory, or Redis where several processes share a place.
+Both are synchronous; the hub calls them from a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import redis
+from django.conf import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Kind = Literal["here", "typing"]
+
+LEASE = 30.0  # seconds; three renewals of the hub's may fail before it lapses
+RENEWAL = 10.0  # seconds between two renewals
+POLL_LEASE = 12.0  # seconds; a page that polls every 3 s may miss three
+GRACE = 5.0  # seconds after the last page closed: a reload or a tunnel does not flicker
+TYPING_LEASE = 6.0  # seconds; the page says it again every second or two while keys are pressed
+
+
+class Store(Protocol):
+    """Leases under (kind, room, person, holder). `holder` tells apart what renews them: each process
+    for its sockets, the polls, the streams."""
+
+    def renew(
+        self, kind: Kind, entries: Iterable[tuple[int, int]], holder: str, seconds: float
+    ) -> None:
+        """Let each (room, person) of `entries` be held for `seconds` from now, no matter how long it
+        was held before: a smaller number than last time shortens it."""
+
+    def held(self, kind: Kind, rooms: Iterable[int]) -> dict[int, set[int]]:
+        """The people with a lease in each of the rooms, by any holder."""
+
+    def clear(self) -> None:
+        """End all leases."""
+
+
+class MemoryStore:
+    """For a single process."""
+
+    def __init__(self) -> None:
+        self._leases: dict[tuple[Kind, int], dict[tuple[int, str], float]] = {}
+        self._lock = threading.Lock()
+
+    def renew(
+        self, kind: Kind, entries: Iterable[tuple[int, int]], holder: str, seconds: float
+    ) -> None:
+        until = time.monotonic() + seconds
+        with self._lock:
+            for room, person in entries:
+                self._leases.setdefault((kind, room), {})[person, holder] = until
+
+    def held(self, kind: Kind, rooms: Iterable[int]) -> dict[int, set[int]]:
+        now = time.monotonic()
+        with self._lock:
+            return {room: self._people(kind, room, now) for room in rooms}
+
+    def _people(self, kind: Kind, room: int, now: float) -> set[int]:
+        leases = self._leases.get((kind, room))
+        if leases is None:
+            return set()
+        for lapsed in [entry for entry, until in leases.items() if until <= now]:
+            del leases[lapsed]
+        if not leases:
+            del self._leases[kind, room]
+        return {person for person, _holder in leases}
+
+    def clear(self) -> None:
+        with self._lock:
+            self._leases.clear()
+
+
+# Redis's own clock decides, so that machines whose clocks differ agree on who is here.
+_NOW = "local t = redis.call('TIME'); local now = t[1] + t[2] / 1000000"
+_RENEW = f"""{_NOW}
+for i = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[i]) end
+redis.call('EXPIRE', KEYS[1], 3600)"""
+_HELD = f"""{_NOW}
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+return redis.call('ZRANGE', KEYS[1], 0, -1)"""
+
+
+class RedisStore:
+    """For several processes: a sorted set per room, scored by when each lease lapses."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=2, socket_connect_timeout=2, decode_responses=True
+        )
+        self._renew = self._redis.register_script(_RENEW)
+        self._held = self._redis.register_script(_HELD)
+
+    def renew(
+        self, kind: Kind, entries: Iterable[tuple[int, int]], holder: str, seconds: float
+    ) -> None:
+        by_room: dict[int, list[str]] = {}
+        for room, person in entries:
+            by_room.setdefault(room, []).append(f"{person}:{holder}")
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for room, members in by_room.items():
+                self._renew(keys=[self._key(kind, room)], args=[seconds, *members], client=pipeline)
+            pipeline.execute()
+
+    def held(self, kind: Kind, rooms: Iterable[int]) -> dict[int, set[int]]:
+        rooms = list(rooms)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for room in rooms:
+                self._held(keys=[self._key(kind, room)], client=pipeline)
+            found = pipeline.execute()
+        return {
+            room: {int(member.partition(":")[0]) for member in members}
+            for room, members in zip(rooms, found, strict=True)
+        }
+
+    def clear(self) -> None:
+        for key in self._redis.scan_iter("roomful:lease:*"):
+            self._redis.delete(key)
+
+    @staticmethod
+    def _key(kind: Kind, room: int) -> str:
+        return f"roomful:lease:{kind}:{room}"
+
+
+@cache
+def store() -> Store:
+    """The store of this process, as the settings say."""
+    return RedisStore(settings.REDIS_URL) if settings.REDIS_URL else MemoryStore()
+
+
+def counts(rooms: Iterable[int]) -> dict[int, int]:
+    """How many people are in each of the rooms."""
+    return {room: len(people) for room, people in store().held("here", rooms).items()}

@@ -1,0 +1,122 @@
+"""A room as one endless page, for browsers without JavaScript: rows appear as they are said."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from channels.db import database_sync_to_async
+from django.template.loader import render_to_string
+
+from ..models import Room
+from . import fragments
+from .connections import NOT_FOUND, SIGNED_OUT, People, Reader
+from .hub import hub
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from ..models import History, Step
+    from .news import News
+
+QUEUE = 500  # pieces a reader may lag behind before the stream ends and begins anew
+LIFETIME = 3600.0  # seconds; the document has grown long by then and begins anew
+SILENCE = (
+    15.0  # seconds without anything to say before a space is sent, to notice a reader who left
+)
+
+
+class Stream:
+    """One reader's endless page. It can only be added to: whatever changes or vanishes ends it, with a
+    word to the browser to load it again."""
+
+    def __init__(self, room_id: int, reader: Reader) -> None:
+        self.room_id, self.reader = room_id, reader
+        self.queue: asyncio.Queue[str | Sequence[Step] | None] = asyncio.Queue(QUEUE)
+
+    # The hub calls these
+
+    async def push_steps(self, steps: Sequence[Step], frames: Sequence[str]) -> None:
+        self._put(steps)
+
+    async def push_people(self, people: People) -> None:
+        self._put(self._people(people))
+
+    async def push_news(self, news: News) -> None:
+        with self.reader.variant.active():
+            self._put(render_to_string("stream/plain_news.html", {"items": news.items}))
+
+    async def beat(self, version: int) -> None:
+        """The stream looks after its own silence."""
+
+    async def end(self, code: int) -> None:
+        if code in (NOT_FOUND, SIGNED_OUT):
+            with self.reader.variant.active():
+                self._put(render_to_string("stream/plain_end.html", {"gone": code == NOT_FOUND}))
+        self._put(None)
+
+    def _put(self, piece: str | Sequence[Step] | None) -> None:
+        try:
+            self.queue.put_nowait(piece)
+        except asyncio.QueueFull:
+            while not self.queue.empty():
+                self.queue.get_nowait()
+            self.queue.put_nowait(None)
+
+    # The view iterates
+
+    async def pieces(self) -> AsyncIterator[str]:
+        """HTML, piece by piece, until the reader leaves."""
+        again = render_to_string("stream/plain_again.html")
+        room = await hub().enter(self.room_id, self)
+        try:
+            history = await database_sync_to_async(Room(pk=self.room_id).history)()
+            yield self._head(history)
+            if room.people is not None:
+                yield self._people(room.people)
+            async for piece in self._live(history.room.version):
+                yield piece
+            yield again
+        finally:
+            await hub().leave(self.room_id, self)
+
+    async def _live(self, version: int) -> AsyncIterator[str]:
+        ends = asyncio.get_running_loop().time() + LIFETIME
+        while asyncio.get_running_loop().time() < ends:
+            try:
+                async with asyncio.timeout(SILENCE):
+                    piece = await self.queue.get()
+            except TimeoutError:
+                yield " "
+                continue
+            if piece is None:
+                return
+            if isinstance(piece, str):
+                yield piece
+                continue
+            for step in piece:
+                if step.version <= version:
+                    continue  # the page began with it
+                if step.row is None or step.row.posted_version <= version:
+                    return  # something that stands there changed
+                yield fragments.row(step.row, self.reader.variant)
+                version = step.version
+
+    def _head(self, history: History) -> str:
+        variant = self.reader.variant
+        with variant.active():
+            return render_to_string(
+                "stream/plain_head.html",
+                {
+                    "rows": fragments.rows(history.rows, variant),
+                    "room": history.room,
+                    "user": self.reader.user,
+                    "older": history.rows[0].number if history.has_older else None,
+                },
+            )
+
+    def _people(self, people: People) -> str:
+        variant = self.reader.variant
+        return fragments.people(people.here, people.total, variant, swap=False) + fragments.typing(
+            people.writing, variant, swap=False
+        )
