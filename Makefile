@@ -1,0 +1,35 @@
+# make run: start Roomful. make test: prove it. make check: formatter, linter, types, migrations.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+# Installing is skipped until the pinned requirements change.
+INSTALLED = $(VENV)/.installed
+INSTALLED_FOR_TESTS = $(VENV)/.installed-for-tests
+
+.PHONY: run test check
+
+run: $(INSTALLED)
+	@exec $(VENV)/bin/python manage.py serve --prepare
+
+test: $(INSTALLED_FOR_TESTS)
+	@tests/prepare.sh
+	@VENV=$(VENV) tests/run.sh
+
+check: $(INSTALLED_FOR_TESTS)
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/python manage.py makemigrations --check --dry-run
+	$(VENV)/bin/python manage.py check --deploy
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): requirements.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(INSTALLED_FOR_TESTS): tests/requirements.txt $(INSTALLED)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@

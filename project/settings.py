@@ -1,0 +1,350 @@
+"""All configuration, read from the environment; README.md lists the variables."""
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+
+from project import environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# Where this place keeps what it knows.
+
+DEBUG = environment.flag("DEBUG")
+DATA_DIR = environment.folder("DATA_DIR", BASE_DIR / "data")
+SECRET_KEY = environment.secret_key("SECRET_KEY", DATA_DIR / "secret_key")
+
+# Where it listens, and under which names it answers.
+
+HOST = environment.host("HOST", "127.0.0.1")
+PORT = environment.number("PORT", 8000, 0, 65535)
+PROCESSES = environment.number("PROCESSES", 1, 1, 1000)
+TRUST_PROXY = environment.number("TRUST_PROXY", 0, 0, 10)
+
+LISTENS_EVERYWHERE = HOST in {"0.0.0.0", "::"}  # noqa: S104  # compared with, not listened on
+_site = environment.origin("SITE_URL")
+HTTPS = _site is not None and _site.scheme == "https"
+if _site is not None:
+    SITE_URL = f"{_site.scheme}://{_site.netloc}"
+else:
+    _name = "localhost" if LISTENS_EVERYWHERE or HOST in {"127.0.0.1", "::1"} else HOST
+    SITE_URL = f"http://{environment.in_brackets(_name)}:{PORT}"
+
+ALLOWED_HOSTS = environment.hosts(
+    "ALLOWED_HOSTS",
+    ["localhost", "127.0.0.1", "[::1]"]
+    + ([] if LISTENS_EVERYWHERE else [environment.in_brackets(HOST)]),
+)
+CSRF_TRUSTED_ORIGINS: list[str] = []
+if _site is not None:
+    ALLOWED_HOSTS.append(environment.in_brackets(_site.hostname or ""))
+    CSRF_TRUSTED_ORIGINS.append(SITE_URL)
+ALLOWED_HOSTS = list(dict.fromkeys(ALLOWED_HOSTS))
+
+# A header that no proxy wrote is a visitor's own claim, so they count only where one is declared.
+if TRUST_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    USE_X_FORWARDED_HOST = True
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUST_PROXY
+
+# The application.
+
+ROOT_URLCONF = "project.urls"
+ASGI_APPLICATION = "project.asgi.application"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "servestatic",
+    "channels",
+    "django_htmx",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "rooms",
+]
+
+MIDDLEWARE = [
+    # First, so that a static file is answered on the event loop: every middleware before it would
+    # cost the file two hops to a thread. What it then goes without is in _static_headers below.
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    # Compressing pages that hold a secret invites BREACH. Django answers it: each rendering masks
+    # the CSRF token anew, and the middleware adds a random number of bytes to every response.
+    "django.middleware.gzip.GZipMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "rooms.middleware.PlaceMiddleware",
+    "rooms.middleware.ReaderMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "rooms.context.page",
+            ],
+        },
+    },
+]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# One form post; what is uploaded as a file does not count here.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes
+# A whole request, uploads and all. The server breaks off what is larger before any view is asked,
+# so that nobody can fill the disk; only a limit of a form that lies below it is answered in words.
+REQUEST_MAX_SIZE = 32 * 1024 * 1024  # bytes
+# One frame on a socket, likewise. It carries at most one message; pages send theirs by HTTP.
+FRAME_MAX_SIZE = 256 * 1024  # bytes
+
+# The database.
+
+_database = environment.database("DATABASE_URL", DATA_DIR / "roomful.sqlite3")
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _database["OPTIONS"] = {
+        # Readers and the one writer do not wait for each other; NORMAL is safe with WAL.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        # A transaction that reads first and writes later can't wait for the lock: it fails at once.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,  # seconds a writer waits for its turn
+    }
+    # In memory, as is Django's default, the test database is locked as a whole by every thread.
+    _database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+else:
+    # Connecting to PostgreSQL takes 10 ms, taking a connection from the pool 0.3 ms. Asking each
+    # whether it is alive is one round trip, and lets a restart of the database go unnoticed.
+    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
+    _database["CONN_HEALTH_CHECKS"] = True
+# Under ASGI every request has a thread of its own, and a kept connection would never be used again.
+DATABASES: dict[str, dict[str, Any]] = {"default": {**_database, "CONN_MAX_AGE": 0}}
+
+# What processes share.
+
+REDIS_URL = environment.redis("REDIS_URL")
+if PROCESSES > 1 and not REDIS_URL:
+    environment.refuse("PROCESSES", f'"{PROCESSES}"', "more than 1 needs REDIS_URL to be set")
+
+# Two places can use one Redis, and pub/sub knows no databases, so their names must differ. The
+# secret key is what all processes of one place have in common.
+REDIS_PREFIX = "roomful-" + hashlib.sha256(b"prefix" + SECRET_KEY.encode()).hexdigest()[:8]
+
+CHANNEL_LAYERS: dict[str, dict[str, Any]]
+CACHES: dict[str, dict[str, Any]]
+if REDIS_URL:
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL], "prefix": REDIS_PREFIX},
+        }
+    }
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": REDIS_PREFIX,
+        }
+    }
+else:
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels.layers.InMemoryChannelLayer",
+            # Over capacity it drops silently; the default of 100 is less than one busy moment.
+            "CONFIG": {"capacity": 10_000},
+        }
+    }
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# Static files, and files people upload.
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_ROOT = DATA_DIR / "files"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "django.contrib.staticfiles.storage.StaticFilesStorage"
+            if DEBUG
+            else "servestatic.storage.CompressedManifestStaticFilesStorage"
+        )
+    },
+}
+SERVESTATIC_ALLOW_ALL_ORIGINS = False
+# Under its plain name a file could be cached only briefly; templates name files by {% static %}.
+SERVESTATIC_KEEP_ONLY_HASHED_FILES = True
+
+
+def _static_headers(headers: Any, _path: str, _url: str) -> None:
+    """Static files are answered before the middlewares that set these for pages."""
+    headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'self'; frame-ancestors 'self'"
+    )
+    headers["X-Content-Type-Options"] = "nosniff"
+
+
+SERVESTATIC_ADD_HEADERS_FUNCTION = _static_headers
+
+# Accounts and sessions.
+
+AUTH_USER_MODEL = "rooms.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/rooms/"
+
+_email = environment.email("EMAIL_URL")
+_mail_is_sent = not _email["EMAIL_BACKEND"].endswith("console.EmailBackend")
+
+ACCOUNT_ADAPTER = "rooms.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "rooms.forms.SignupForm"}
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "optional" if _mail_is_sent else "none"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = None  # the sign-in form has a box to tick
+
+# In the database alone: a session that is revoked ends at once, in every process.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = environment.number("SESSION_DAYS", 90, 1, 3650) * 24 * 60 * 60  # seconds
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "rooms.views.errors.csrf_failure"
+# Cookies ignore ports: under Django's names, another application on this machine overwrites them.
+# With the prefix, a browser takes no cookie that a subdomain set for the whole domain.
+_cookie = "__Host-roomful_" if HTTPS else "roomful_"
+SESSION_COOKIE_NAME = f"{_cookie}session"
+CSRF_COOKIE_NAME = f"{_cookie}csrf"
+LANGUAGE_COOKIE_NAME = "roomful_language"
+
+# What browsers are told.
+
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
+# Roomful itself never speaks TLS. Without a proxy whose word counts every request looks like plain
+# http, and a redirect would lead to itself for ever.
+SECURE_SSL_REDIRECT = HTTPS and TRUST_PROXY > 0
+# Over plain http a browser ignores this header and says so in its console.
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin" if HTTPS else None
+X_FRAME_OPTIONS = "SAMEORIGIN"  # without JavaScript a page shows its own live stream in a frame
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "frame-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [SELF],
+        "manifest-src": [SELF],
+        "media-src": [SELF],
+    }
+}
+
+SILENCED_SYSTEM_CHECKS = [
+    # Whether all subdomains speak https is not for one of them to say; nor is the preload list.
+    "security.W005",
+    "security.W021",
+    # One page frames another of the same site, see X_FRAME_OPTIONS.
+    "security.W019",
+]
+if not HTTPS:
+    # Without a public https address there is no TLS to insist on by HSTS, redirect, secure cookies.
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
+elif not SECURE_SSL_REDIRECT:
+    SILENCED_SYSTEM_CHECKS += ["security.W008"]
+
+# Mail.
+
+EMAIL_BACKEND: str = _email["EMAIL_BACKEND"]
+EMAIL_HOST: str = _email.get("EMAIL_HOST", "localhost")
+EMAIL_PORT: int = _email.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER: str = _email.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD: str = _email.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS: bool = _email.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL: bool = _email.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 20  # seconds; a mail server that hangs must not hold a request for ever
+DEFAULT_FROM_EMAIL = environment.address(
+    "EMAIL_FROM", f"Roomful <roomful@{(_site.hostname if _site else None) or 'localhost'}>"
+)
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# Language and time.
+
+LANGUAGES = [("en", "English")]
+# Not the variable LANGUAGE: that one is gettext's, and many desktops set it to a list of locales.
+LANGUAGE_CODE = environment.choice("LANGUAGE_CODE", "en", [code for code, _ in LANGUAGES])
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_THOUSAND_SEPARATOR = False
+TIME_ZONE = environment.time_zone("TIME_ZONE", "UTC")
+USE_TZ = True
+
+# The log: one line per event on stderr, with a traceback below it where there is one.
+
+_level = environment.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    record.exc_info = None
+    return True
+
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+    },
+    "filters": {
+        "terse": {"()": "django.utils.log.CallbackFilter", "callback": _without_traceback},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "level": _level},
+    },
+    "root": {"handlers": ["stderr"], "level": _level},
+    "loggers": {
+        # Instead of Django's own handlers, which print in DEBUG and mail administrators otherwise.
+        "django": {"handlers": [], "level": "NOTSET", "propagate": True},
+        # Whoever scans addresses for weaknesses causes these; where they come from tells nothing.
+        "django.security.DisallowedHost": {"filters": ["terse"]},
+        # These tell at INFO what only their authors want to know.
+        "daphne": {"level": "WARNING"},
+        "asyncio": {"level": "WARNING"},
+        "markdown_it": {"level": "WARNING"},
+    },
+}

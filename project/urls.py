@@ -1,0 +1,11 @@
+from django.urls import include, path
+
+urlpatterns = [
+    path("accounts/", include("allauth.urls")),
+    path("", include("rooms.urls")),
+]
+
+handler400 = "rooms.views.errors.bad_request"
+handler403 = "rooms.views.errors.forbidden"
+handler404 = "rooms.views.errors.not_found"
+handler500 = "rooms.views.errors.server_error"

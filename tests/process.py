@@ -1,0 +1,99 @@
+"""Roomful as a process of its own, started as an operator starts it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.services import PATIENCE, free_port, wait_until
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """What a process gets that has only these settings."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**inherited, **variables}
+
+
+def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=REPOSITORY,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+class Roomful:
+    """`start`, `stop` and `kill` may be repeated: address and data stay the same."""
+
+    def __init__(self, data_dir: Path, **variables: str) -> None:
+        self.port = int(variables.setdefault("PORT", str(free_port())))
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = data_dir / f"serve-{self.port}.log"
+        self.environment = environment(DATA_DIR=str(data_dir), **variables)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, prepare: bool = True) -> None:
+        self.launch(prepare=prepare)
+        self.wait()
+
+    def launch(self, *, prepare: bool = True) -> None:
+        """Starts it without waiting until it answers; `wait` does that."""
+        assert self.process is None, "it runs already"
+        command = [sys.executable, "manage.py", "serve", *(["--prepare"] if prepare else [])]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=REPOSITORY,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait(self) -> None:
+        wait_until(self._answers, f"starting Roomful (its log is {self.log})")
+
+    def _answers(self) -> bool:
+        assert self.process
+        assert self.process.poll() is None, f"Roomful ended at once:\n{self.log.read_text()}"
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return True
+        except OSError:
+            return False
+
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
+        """Ends it in good order and returns its exit code."""
+        assert self.process, "it does not run"
+        self.process.send_signal(by)
+        code = self.process.wait(PATIENCE)
+        self.process = None
+        return code
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        self.stop(signal.SIGKILL)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def end(self) -> None:
+        if self.process:
+            self.kill()
+
+    def errors(self) -> list[str]:
+        """Lines of the log that tell of an error."""
+        wrong = re.compile(r"\b(ERROR|CRITICAL)\b|^Traceback")
+        return [line for line in self.log.read_text().splitlines() if wrong.search(line)]
