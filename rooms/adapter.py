@@ -1,0 +1,150 @@
+"""Where sign-up, sign-in and their mail, which are allauth's, meet the place and its rooms."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.templatekit import get_entrance_context_data
+from allauth.core import context as allauth_context
+from allauth.core.exceptions import ImmediateHttpResponse
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
+from django.db import transaction
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from rooms.models import Invitation, Place, Room, announcements
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from rooms.forms import SignupForm
+    from rooms.models import User
+
+logger = logging.getLogger(__name__)
+
+INVITATION_KEY = "invitation"  # of the session; holds the token that somebody came with
+
+# It stands after an @ in a message, so it ends where the word ends; and it is no e-mail address, so
+# that nobody can sign up under the address that somebody else signs in with.
+USERNAME = re.compile(r"\w(?:[\w.+-]*\w)?")
+RESERVED_USERNAMES = frozenset({"all", "everyone", "here", "room"})
+
+EMAIL_LENGTH = 254  # characters; what an address can have at most, and what the database keeps
+
+# Mail that somebody sits and waits for: they are told when it cannot be sent.
+AWAITED_MAIL = frozenset({"account/email/password_reset_key", "account/email/unknown_account"})
+
+
+def invitation_of(request: HttpRequest) -> Invitation | None:
+    """The invitation that this visitor came with, if it still lets anybody in."""
+    token = request.session.get(INVITATION_KEY)
+    return Invitation.objects.valid().filter(token=token).first() if token else None
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _("This address or this password is wrong. Capitals count."),
+        "email_taken": _("There is an account with this address already. Sign in with it instead."),
+        "enter_current_password": _("This is not your current password."),
+        "incorrect_password": _("This is not your password."),
+        "too_many_login_attempts": _(
+            "Too many tries have failed. Wait five minutes, then try again."
+        ),
+        "username_password_mismatch": _("This name or this password is wrong. Capitals count."),
+        "username_taken": _("Somebody has this username already. Choose another."),
+    }
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        place = Place.objects.first()
+        if place is None or place.sign_up == Place.SignUp.CLOSED:
+            return False
+        return place.sign_up == Place.SignUp.OPEN or invitation_of(request) is not None
+
+    def clean_username(self, username: str, shallow: bool = False) -> str:
+        if not USERNAME.fullmatch(username):
+            raise ValidationError(
+                gettext(
+                    "A username may have letters, digits, and . _ + - in between."
+                    " Leave everything else out."
+                )
+            )
+        if username.lower() in RESERVED_USERNAMES:
+            raise self.validation_error("username_taken")
+        return str(super().clean_username(username, shallow))
+
+    def clean_email(self, email: str) -> str:
+        # allauth's fields take more than the database does.
+        MaxLengthValidator(EMAIL_LENGTH)(email)
+        return str(super().clean_email(email))
+
+    def save_user(
+        self, request: HttpRequest, user: User, form: SignupForm, commit: bool = True
+    ) -> User:
+        """The account, in the room that everybody begins in, and the invitation counted."""
+        user.display_name = form.cleaned_data.get("display_name", "")
+        with transaction.atomic():
+            super().save_user(request, user, form, commit)
+            if commit:
+                invitation = invitation_of(request)
+                if invitation is not None:
+                    invitation.count_use()
+                rooms = Room.objects.filter(private=False, archived_at=None)
+                first_room = rooms.order_by("pk").first()
+                if first_room is not None:
+                    first_room.join(user)
+        request.session.pop(INVITATION_KEY, None)
+        return user
+
+    def get_signup_redirect_url(self, request: HttpRequest) -> str:
+        room = Room.objects.filter(memberships__user=request.user.pk).order_by("pk").first()
+        return resolve_url("room", room.slug) if room is not None else resolve_url("rooms")
+
+    def get_logout_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002
+        return resolve_url("account_login")
+
+    def respond_signup_form(self, request: HttpRequest, form: SignupForm) -> HttpResponse:
+        """The sign-up page once more, with what was typed and what is wrong with it."""
+        return render(
+            request,
+            "account/signup.html",
+            {"form": form, **get_entrance_context_data(request)},
+        )
+
+    def logout(self, request: HttpRequest) -> None:
+        session_key = request.session.session_key
+        super().logout(request)
+        if session_key:
+            announcements.session_ended(session_key)
+
+    def set_password(self, user: User, password: str) -> None:
+        """Every session but the present one is void with it, and what they have open closes; the
+        pages of the present one notice that they may go on."""
+        super().set_password(user, password)
+        announcements.access_ended([user.pk])
+
+    def format_email_subject(self, subject: str) -> str:
+        place = Place.objects.first()
+        return f"{place.name if place else 'Roomful'}: {subject}"
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """A mail server that does not answer fails nothing but the mail."""
+        try:
+            super().send_mail(template_prefix, email, {**context, "place": Place.objects.first()})
+        except OSError as error:  # what smtplib raises is one, too
+            logger.error("mail %s not sent: %s: %s", template_prefix, type(error).__name__, error)  # noqa: TRY400
+            if template_prefix in AWAITED_MAIL:
+                request = allauth_context.request
+                messages.error(
+                    request,
+                    gettext(
+                        "The mail could not be sent. Try again later, or ask whoever runs this."
+                    ),
+                )
+                raise ImmediateHttpResponse(redirect(request.path)) from error

@@ -1,0 +1,360 @@
+"""What people type into forms, checked. What a form keeps is one line where one line is meant."""
+
+from __future__ import annotations
+
+import unicodedata
+import zoneinfo
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import SignupForm as AllauthSignupForm
+from django import forms
+from django.conf import settings
+from django.contrib.auth.password_validation import (
+    MinimumLengthValidator,
+    get_default_password_validators,
+    validate_password,
+)
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.functional import lazy
+from django.utils.html import format_html
+from django.utils.translation import get_language_info, gettext_lazy, ngettext
+from django.utils.translation import gettext as _
+
+from rooms.adapter import EMAIL_LENGTH
+from rooms.models import Place, User
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+    from django.utils.safestring import SafeString
+
+USERNAME_LENGTH = 30  # characters; Django's 150 would fill a line of the room's list of people
+NAME_LENGTH = 60  # of a room, a place, a person
+TOPIC_LENGTH = 200
+
+# Continents and oceans of the time zone database. Its other names are kept for old systems only.
+REGIONS = (
+    "Africa",
+    "America",
+    "Antarctica",
+    "Arctic",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
+)
+
+
+def password_help() -> str:
+    """How a password must be, in a sentence. Whatever else is asked of it is said when it fails."""
+    shortest = max(
+        (
+            validator.min_length
+            for validator in get_default_password_validators()
+            if isinstance(validator, MinimumLengthValidator)
+        ),
+        default=1,
+    )
+    return ngettext(
+        "At least %(count)s character. A few words in a row are fine.",
+        "At least %(count)s characters. A few words in a row are fine.",
+        shortest,
+    ) % {"count": shortest}
+
+
+_password_help = lazy(password_help, str)
+
+
+def _described(name: Any, description: Any) -> SafeString:
+    return format_html("{} <small>{}</small>", name, description)
+
+
+_described_lazy = lazy(_described, str)
+
+
+class LineField(forms.CharField):
+    """One line of text with something to see in it. White space in a row counts as one space."""
+
+    def to_python(self, value: Any) -> Any:
+        value = super().to_python(value)
+        return " ".join(value.split()) if isinstance(value, str) else value
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        # Separators, controls and formatting only: a name that nobody could see or click.
+        if value and all(unicodedata.category(letter)[0] in "ZC" for letter in value):
+            raise ValidationError(_("There is nothing to see in this. Write some letters."))
+
+
+class UsernameField(forms.CharField):
+    """A new account's username; the rules are `AccountAdapter.clean_username`'s."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=gettext_lazy("Username"),
+            max_length=USERNAME_LENGTH,
+            help_text=gettext_lazy("You sign in with it. Letters, digits, and . _ + - in between."),
+            widget=forms.TextInput(
+                attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+            ),
+        )
+
+    def clean(self, value: Any) -> Any:
+        return get_adapter().clean_username(super().clean(value))
+
+
+def display_name_field() -> LineField:
+    return LineField(
+        label=gettext_lazy("Display name"),
+        max_length=NAME_LENGTH,
+        required=False,
+        help_text=gettext_lazy("What others see. Your username if you leave it empty."),
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+
+
+def sign_up_field() -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=gettext_lazy("Who may make an account"),
+        choices=Place.SignUp.choices,
+        initial=Place.SignUp.INVITATION,
+        widget=forms.RadioSelect,
+    )
+
+
+class SetupForm(forms.Form):
+    """The first visit: the place and its owner's account."""
+
+    name = LineField(
+        label=gettext_lazy("Name of the place"),
+        max_length=NAME_LENGTH,
+        help_text=gettext_lazy("Shown at the top of every page."),
+        widget=forms.TextInput(
+            attrs={"placeholder": gettext_lazy("A club, a team, a street"), "autocomplete": "off"}
+        ),
+    )
+    username = UsernameField()
+    display_name = display_name_field()
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail"),
+        max_length=EMAIL_LENGTH,
+        help_text=gettext_lazy("For a forgotten password. Nobody else sees it."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        strip=False,
+        help_text=_password_help(),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    sign_up = sign_up_field()
+
+    def clean_email(self) -> str:
+        # As allauth keeps addresses, so that signing in and resetting find the account.
+        return str(self.cleaned_data["email"]).lower()
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        if "password" in self.cleaned_data:
+            try:
+                validate_password(self.cleaned_data["password"], self._account())
+            except ValidationError as error:
+                self.add_error("password", error)
+        return self.cleaned_data
+
+    def owner(self) -> User:
+        """The account that this form describes, unsaved."""
+        owner = self._account()
+        owner.set_password(self.cleaned_data["password"])
+        return owner
+
+    def _account(self) -> User:
+        names = ("username", "display_name", "email")
+        return User(**{name: self.cleaned_data.get(name, "") for name in names})
+
+
+class SignupForm(AllauthSignupForm):
+    """allauth's, with a display name; see `AccountAdapter.save_user` for what is done with it."""
+
+    field_order = ("username", "display_name", "email", "password1")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"] = UsernameField()
+        self.fields["display_name"] = display_name_field()
+        self.fields["email"].label = _("E-mail (optional)")
+        self.fields["email"].help_text = _("For a forgotten password. Nobody else sees it.")
+        self.fields["password1"].help_text = password_help()
+        self.order_fields(self.field_order)
+
+    def clean_username(self) -> str:
+        return str(self.cleaned_data["username"])  # UsernameField has asked the adapter
+
+    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        """As allauth's. Of two people who take the same name at once, one is told so."""
+        try:
+            with transaction.atomic():
+                user, response = super().try_save(request)
+        except IntegrityError:
+            if not User.objects.filter(username=self.cleaned_data["username"]).exists():
+                raise
+            self.add_error("username", get_adapter().validation_error("username_taken"))
+            return None, get_adapter().respond_signup_form(request, self)
+        return user, response
+
+
+def _offset(zone: zoneinfo.ZoneInfo) -> str:
+    """Today's distance from UTC, as people write it: "+1", "−3:30"."""
+    offset = timezone.now().astimezone(zone).utcoffset() or timedelta()
+    minutes = round(offset.total_seconds() / 60)
+    hours, rest = divmod(abs(minutes), 60)
+    sign = "−" if minutes < 0 else "+"
+    return f"{sign}{hours}:{rest:02}" if rest else f"{sign}{hours}"
+
+
+@lru_cache(maxsize=1)
+def _zones(_today: date) -> list[tuple[str, list[tuple[str, str]]]]:
+    """All zones by region. Reading some 500 files takes a moment; the offsets hold for the day."""
+    groups: dict[str, list[tuple[str, str]]] = {region: [] for region in REGIONS}
+    for name in sorted(zoneinfo.available_timezones()):
+        region, _slash, rest = name.partition("/")
+        if rest and region in groups:
+            place = ", ".join(reversed(rest.split("/"))).replace("_", " ")
+            groups[region].append((name, f"{place} (UTC{_offset(zoneinfo.ZoneInfo(name))})"))
+    return [(region, sorted(zones, key=lambda zone: zone[1])) for region, zones in groups.items()]
+
+
+class ProfileForm(forms.Form):
+    """How somebody is called here, and what they read in."""
+
+    display_name = display_name_field()
+    time_zone = forms.ChoiceField(
+        label=gettext_lazy("Time zone"),
+        required=False,
+        help_text=gettext_lazy("Times are shown in it."),
+        error_messages={"invalid_choice": gettext_lazy("There is no such time zone. Choose one.")},
+    )
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language"),
+        required=False,
+        error_messages={
+            "invalid_choice": gettext_lazy("Roomful does not speak this language yet. Choose one.")
+        },
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        zones = _zones(timezone.localdate())
+        usual: list[Any] = [
+            ("", _("As this place: %(zone)s") % {"zone": settings.TIME_ZONE}),
+            ("UTC", "UTC"),
+        ]
+        offered = {name for _region, group in zones for name, _label in group} | {"UTC"}
+        kept = self.initial.get("time_zone", "")
+        if kept and kept not in offered:
+            usual.append((kept, kept))  # an old name that was stored once stays possible
+        self._choices("time_zone", [*usual, *zones])
+        self._choices(
+            "language",
+            [
+                ("", _("As the browser asks")),
+                *(
+                    (code, get_language_info(code)["name_local"])
+                    for code, _name in settings.LANGUAGES
+                ),
+            ],
+        )
+
+    def _choices(self, name: str, choices: list[Any]) -> None:
+        field: Any = self.fields[name]
+        field.choices = choices
+
+
+class PlaceForm(forms.Form):
+    """What the owner decides about the place."""
+
+    name = LineField(
+        label=gettext_lazy("Name of the place"),
+        max_length=NAME_LENGTH,
+        help_text=gettext_lazy("Shown at the top of every page."),
+    )
+    sign_up = sign_up_field()
+
+
+class RoomDetailsForm(forms.Form):
+    """What a room is called and about."""
+
+    name = LineField(
+        label=gettext_lazy("Name"),
+        max_length=NAME_LENGTH,
+        help_text=gettext_lazy("Up to 60 characters. It can be changed later."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    topic = LineField(
+        label=gettext_lazy("Topic"),
+        max_length=TOPIC_LENGTH,
+        required=False,
+        widget=forms.TextInput(
+            attrs={"placeholder": gettext_lazy("What is talked about here"), "autocomplete": "off"}
+        ),
+    )
+
+
+class RoomForm(RoomDetailsForm):
+    """A new room."""
+
+    kind = forms.ChoiceField(
+        label=gettext_lazy("Who may enter"),
+        choices=[
+            (
+                "open",
+                _described_lazy(
+                    gettext_lazy("Open"), gettext_lazy("Everyone here can find it and join")
+                ),
+            ),
+            (
+                "private",
+                _described_lazy(
+                    gettext_lazy("Private"), gettext_lazy("Only who is added knows that it exists")
+                ),
+            ),
+        ],
+        initial="open",
+        widget=forms.RadioSelect,
+    )
+
+
+class MemberForm(forms.Form):
+    """Somebody to let into a room. What it finds under `username` is the person."""
+
+    username = forms.CharField(
+        label=gettext_lazy("Username or display name"),
+        max_length=150,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+
+    def clean_username(self) -> User:
+        """A username wins over a display name that is spelt the same."""
+        name = " ".join(self.cleaned_data["username"].split()).removeprefix("@")
+        active = User.objects.filter(is_active=True)
+        for spelling in ({"username": name}, {"username__iexact": name}, {"display_name": name}):
+            people = list(active.filter(**spelling)[:2]) if name else []
+            if len(people) == 1:
+                return people[0]
+            if people:
+                raise ValidationError(
+                    _("Several people are called “%(name)s”. Write the username instead."),
+                    params={"name": name},
+                )
+        raise ValidationError(
+            _("Nobody here is called “%(name)s”. Write a username or the whole display name."),
+            params={"name": name},
+        )

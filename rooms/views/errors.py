@@ -1,0 +1,73 @@
+"""The pages for what went wrong: what happened, then what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.http import HttpResponse
+from django.middleware.csrf import REASON_NO_CSRF_COOKIE, get_token
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import requires_csrf_token
+
+from rooms.live import fragments
+from rooms.live.fragments import Variant
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+@requires_csrf_token
+def _page(
+    request: HttpRequest, template: str, status: int, context: dict[str, object] | None = None
+) -> HttpResponse:
+    """For somebody signed in, with their rooms beside it. What is refused before anybody asked who
+    it is for, such as an unknown host, is answered without."""
+    if not hasattr(request, "user"):
+        return HttpResponse(render_to_string("400.html"), status=status)
+    layout = "page.html" if request.user.is_authenticated else "porch.html"
+    return render(request, template, {**(context or {}), "layout": layout}, status=status)
+
+
+def _for_htmx(request: HttpRequest, sentence: str, status: int) -> HttpResponse | None:
+    """In the open page's banner, as its reader sees no other page."""
+    if request.headers.get("HX-Request") != "true":
+        return None
+    swaps = fragments.problem(sentence, Variant.current())
+    return HttpResponse(swaps, status=status, headers={"HX-Reswap": "none"})
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """There is nothing here, or nothing that this reader may know of."""
+    if answer := _for_htmx(request, _("That is no longer there."), 404):
+        return answer
+    return _page(request, "404.html", 404)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """It is here, and it is not for this reader. A sentence given with the exception is shown."""
+    sentence = str(exception) or _("That is not yours to do.")
+    if answer := _for_htmx(request, sentence, 403):
+        return answer
+    return _page(request, "403.html", 403, {"reason": str(exception)})
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The request makes no sense."""
+    return HttpResponse(render_to_string("400.html"), status=400)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that is too old, or a browser without cookies. An open page whose reader signed in anew is
+    given the token that is good now, and its outbox tries again."""
+    if request.headers.get("HX-Request") == "true":
+        swaps = fragments.back(get_token(request), Variant.current())
+        return HttpResponse(swaps, status=403, headers={"HX-Trigger": "resend"})
+    context: dict[str, object] = {"no_cookies": reason == REASON_NO_CSRF_COOKIE}
+    return _page(request, "403_csrf.html", 403, context)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Whatever broke may be what a page is made with, so this one asks nothing of anybody."""
+    return HttpResponse(render_to_string("500.html"), status=500)
