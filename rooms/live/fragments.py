@@ -231,6 +231,12 @@ def seen(digest: str) -> str:
     return render_to_string("rooms/_seen.html", {"digest": digest, "swap": True})
 
 
+def problem(sentence: str, variant: Variant) -> str:
+    """Why what was asked for did not happen, in the page's banner."""
+    with variant.active():
+        return render_to_string("stream/problem.html", {"sentence": sentence})
+
+
 def back(token: str, variant: Variant) -> str:
     """The connection is there again, with the token that forms need now."""
     with variant.active():

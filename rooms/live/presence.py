@@ -125,12 +125,12 @@ class RedisStore:
         }
 
     def clear(self) -> None:
-        for key in self._redis.scan_iter("roomful:lease:*"):
+        for key in self._redis.scan_iter(f"{settings.REDIS_PREFIX}:lease:*"):
             self._redis.delete(key)
 
     @staticmethod
     def _key(kind: Kind, room: int) -> str:
-        return f"roomful:lease:{kind}:{room}"
+        return f"{settings.REDIS_PREFIX}:lease:{kind}:{room}"
 
 
 @cache

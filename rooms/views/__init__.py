@@ -1,0 +1,1 @@
+"""One short function per address: get the room, validate the form, call one verb, render."""

@@ -1,0 +1,168 @@
+"""Saying something, changing it and taking it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import messages as notices
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from ..live import fragments
+from ..live.fragments import Variant
+from ..models import KeyUsed, MessageRefused
+from ..text import to_html
+from .doors import live, reader_required, room_or_404
+from .rooms import Composer, changes_after, new_key, new_keys, room_page
+
+if TYPE_CHECKING:
+    from ..models import Message, Room
+    from .doors import AuthenticatedHttpRequest
+
+PENDING = 64  # messages that one request may bring: more than a page has forms
+
+
+def _said(request: AuthenticatedHttpRequest) -> list[tuple[str, str]]:
+    """Key and text of each composer form of the request, in order; a form's larger box continues its
+    line. Raises `MessageRefused` if the lists do not belong together."""
+    keys = request.POST.getlist("key")
+    lines, more = request.POST.getlist("text"), request.POST.getlist("lines")
+    more = more or [""] * len(lines)
+    if not len(keys) == len(lines) == len(more) or len(keys) > PENDING:
+        raise MessageRefused(_("This form is damaged. Load the page again; keep your text."))
+    texts = [f"{line}\n{rest}" if rest else line for line, rest in zip(lines, more, strict=True)]
+    return list(zip(keys, texts, strict=True))
+
+
+@require_POST
+@reader_required
+def send(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
+    """Post what the form holds; from the outbox, everything that waits. A form that was posted before is
+    answered by the message that it made."""
+    room = room_or_404(request, slug)
+    try:
+        said = _said(request)
+    except MessageRefused as refusal:
+        return HttpResponse(" ".join(refusal.messages), status=400, content_type="text/plain")
+    return _send_all(request, room, said) if request.htmx else _send_one(request, room, said)
+
+
+def _send_all(
+    request: AuthenticatedHttpRequest, room: Room, said: list[tuple[str, str]]
+) -> HttpResponse:
+    """Each message is accepted or refused by itself, and the page is told of each."""
+    variant = Variant.current()
+    receipts, taken = [], 0
+    for key, text in said:
+        try:
+            if text.strip():
+                room.post(request.user, text, key)
+            receipts.append(fragments.receipt(key))
+            taken += 1
+        except MessageRefused as refusal:
+            rekeyed = new_key() if isinstance(refusal, KeyUsed) else ""
+            receipts.append(
+                fragments.refused(key, " ".join(refusal.messages), variant, new_key=rekeyed)
+            )
+    return HttpResponse(
+        changes_after(request, room)
+        + "".join(receipts)
+        + fragments.blank_forms(new_keys(taken), variant)
+        + live(request)
+    )
+
+
+def _send_one(
+    request: AuthenticatedHttpRequest, room: Room, said: list[tuple[str, str]]
+) -> HttpResponse:
+    """The plain form: back to the room, or the room again with the text and what is wrong with it."""
+    for key, text in said:
+        try:
+            room.post(request.user, text, key)
+        except MessageRefused as refusal:
+            composer = Composer.holding(text, error=" ".join(refusal.messages))
+            return room_page(request, room, composer, status=409 if refusal.code else 400)
+    return redirect("room", slug=room.slug)
+
+
+@require_POST
+@reader_required
+def draft(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
+    """Keep what stands in the composer, so that a reload brings it back."""
+    membership = room_or_404(request, slug).membership_of(request.user)
+    said = _said(request)
+    if membership is not None and said:
+        key, text = said[-1]
+        membership.save_draft(text[:DRAFT_LENGTH], key[:64])
+    return HttpResponse(status=204)
+
+
+DRAFT_LENGTH = 20_000  # characters; a draft may be longer than a message while it is worked on
+
+
+def _own(request: AuthenticatedHttpRequest, slug: str, number: int) -> Message:
+    """The message, if it is the reader's and still there."""
+    room = room_or_404(request, slug)
+    message = room.messages.select_related("author", "room").filter(number=number).first()
+    if message is None:
+        raise Http404
+    if message.author_id != request.user.pk:
+        raise PermissionDenied
+    return message
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def edit(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpResponse:
+    """A form in the message's place, or a page of its own, that changes the text."""
+    message = _own(request, slug, number)
+    text, error = message.body, ""
+    if request.method == "POST":
+        text = request.POST.get("text", "")
+        try:
+            message.edit(text, by=request.user)
+            return _done(request, message)
+        except MessageRefused as refusal:
+            error = " ".join(refusal.messages)
+    return _form(request, message, "edit", {"text": text, "error": error})
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def delete(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpResponse:
+    """Asks, then takes the message back."""
+    message = _own(request, slug, number)
+    error = ""
+    if request.method == "POST":
+        try:
+            message.delete_for_everybody(by=request.user)
+            return _done(request, message)
+        except MessageRefused as refusal:
+            error = " ".join(refusal.messages)
+    return _form(request, message, "delete", {"body": to_html(message.body), "error": error})
+
+
+def _form(
+    request: AuthenticatedHttpRequest, message: Message, name: str, context: dict[str, str]
+) -> HttpResponse:
+    """The form in the message's row for htmx, else as a page."""
+    template = f"rooms/_{name}_form.html" if request.htmx else f"rooms/{name}.html"
+    status = 200 if request.htmx or not context["error"] else 400
+    context_of_page = {**context, "message": message, "room": message.room}
+    return render(request, template, context_of_page, status=status)
+
+
+def _done(request: AuthenticatedHttpRequest, message: Message) -> HttpResponse:
+    if not request.htmx:
+        if message.deleted_at is not None:
+            notices.success(request, _("The message was deleted."))
+        return redirect("message", slug=message.room.slug, number=message.number)
+    swaps = changes_after(request, message.room)
+    if not swaps:  # a page of the past has no cursor
+        message.refresh_from_db()
+        swaps = fragments.in_place(message.as_row(message.room, message.author), Variant.current())
+    return HttpResponse(swaps)

@@ -1,0 +1,42 @@
+"""The endless page that shows a room live to a browser without JavaScript."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from channels.db import database_sync_to_async
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET
+
+from ..live.connections import Reader
+from ..live.fragments import Variant
+from ..live.streams import Stream
+from .doors import room_or_404
+
+if TYPE_CHECKING:
+    from django.http.response import HttpResponseBase
+
+    from .doors import AuthenticatedHttpRequest
+
+
+@require_GET
+async def stream(request: AuthenticatedHttpRequest, slug: str) -> HttpResponseBase:
+    """The room as a document that never ends.
+
+    With `wait` a document that ends and leads to it a second later: the page around it counts as loaded
+    only when everything in it is, and an endless document never is.
+    """
+    user = await request.auser()
+    if not user.is_authenticated:
+        return HttpResponse(status=401) if request.htmx else redirect("account_login")
+    request.user = user
+    room = await database_sync_to_async(room_or_404)(request, slug)
+    if "wait" in request.GET:
+        return render(request, "stream/plain_wait.html")
+    reader = Reader(user.pk, request.session.session_key or "", Variant.current())
+    response = StreamingHttpResponse(Stream(room.pk, reader).pieces())
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"  # nginx would hold the rows back
+    response["Content-Encoding"] = "identity"  # and so would compression
+    return response
