@@ -15,6 +15,7 @@ urlpatterns = [
     path("me.css", reader.style, name="reader-style"),
     path("composer/<str:version>/", reader.composer_input, name="composer-input"),
     path("composer/<str:version>/lost/", reader.connection_lost, name="connection-lost"),
+    path("composer/<str:version>/pasted/", reader.pasted, name="pasted"),
     path("composer/<str:version>/poll/", reader.poller, name="poller"),
     path("rooms/", directory.rooms, name="rooms"),
     path("rooms/new/", directory.make, name="room-new"),

@@ -22,6 +22,7 @@ YEAR = 365 * 24 * 3600  # seconds
 KEPT = {  # the address's name and the template of each fragment that the browser keeps
     "composer-input": "rooms/_line.html",
     "connection-lost": "rooms/_lost.html",
+    "pasted": "rooms/_pasted.html",
     "poller": "rooms/_poller.html",
 }
 
@@ -74,6 +75,12 @@ def composer_input(request: HttpRequest, version: str) -> HttpResponse:
 def connection_lost(request: HttpRequest, version: str) -> HttpResponse:
     """What the banner says while the server cannot be reached."""
     return _kept("connection-lost", version)
+
+
+@require_GET
+def pasted(request: HttpRequest, version: str) -> HttpResponse:
+    """What to do if the one line has swallowed the breaks of what was pasted into it."""
+    return _kept("pasted", version)
 
 
 @require_GET

@@ -61,13 +61,13 @@ def join(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 def leave(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Go for good: what that means is said first."""
     room = room_or_404(request, slug)
+    membership = room.membership_of(request.user)
+    if membership is None:
+        return redirect("room-settings", room.slug)
     if request.method == "POST":
         room.remove(request.user)
         messages.success(request, _("You left “%(room)s”.") % {"room": room.name})
         return redirect("rooms")
-    membership = room.membership_of(request.user)
-    if membership is None:
-        return redirect("room-settings", room.slug)
     others = room.memberships.exclude(pk=membership.pk)
     context = {
         "room": room,
