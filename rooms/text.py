@@ -299,12 +299,12 @@ def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 # --- Code
 
 # Some of Pygments' lexers take seconds for a message of line breaks. Those named here were measured
-# with hostile text of this length, without very long blanks: some 50 ms at worst.
+# with hostile text of this length, without very long blanks: some 80 ms at worst.
 COLOURED_CODE = 2000
 _LONG_BLANK = re.compile(r"\s{200}")
 
 _PYGMENTS = """
-    awk bash bat batch clojure cmake console css dart diff django docker dockerfile elixir elm
+    awk bash bat batch clojure cmake css dart diff django docker dockerfile elixir elm
     erlang ex fish fsharp go golang graphql haskell hs html javascript jinja js json jsx julia
     kotlin less lisp lua matlab nginx pascal perl php powershell properties protobuf ps1 py pycon
     pytb python r rb rs ruby rust scheme scss sh shell sql swift tex toml udiff vb.net vue xml yaml
@@ -312,7 +312,7 @@ _PYGMENTS = """
 """
 _CURLY = "c c# c++ cc cpp cs csharp groovy h hpp java objc objective-c scala ts tsx typescript"
 _PLAIN = """
-    conf csv hcl http ini log make makefile markdown md mermaid nix ocaml plain plaintext svelte
+    conf console csv hcl http ini log make makefile markdown md mermaid nix ocaml plain plaintext svelte
     terraform text txt
 """
 CURLY_LANGUAGES = frozenset(_CURLY.split())

@@ -165,9 +165,9 @@ def test_the_only_moderator_who_leaves_hands_over_to_who_was_there_longest(
 
 
 def test_who_does_not_belong_has_nothing_to_leave(charlie_client: Client, open_room: Room) -> None:
-    response = charlie_client.get(address("room-leave", open_room))
-    assert response.headers["Location"] == address("room-settings", open_room)
-    assert charlie_client.post(address("room-leave", open_room)).status_code == 302
+    for ask in (charlie_client.get, charlie_client.post):
+        response = ask(address("room-leave", open_room))
+        assert response.headers["Location"] == address("room-settings", open_room)
 
 
 # Name and topic

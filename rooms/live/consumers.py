@@ -158,7 +158,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             return
         self.last_typing = now
         entry = [(self.room_id, self.reader.user)]
-        await in_thread(presence.store().renew, "typing", entry, "typing", presence.TYPING_LEASE)
+        await in_thread(presence.renew, "typing", entry, "typing", presence.TYPING_LEASE)
         await announcements.presence_changed_async(self.room_id)
 
     async def message(self, frame: dict[str, Any]) -> None:

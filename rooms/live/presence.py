@@ -10,6 +10,7 @@ Both are synchronous; the hub calls them from a thread.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from functools import cache
@@ -20,6 +21,8 @@ from django.conf import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+logger = logging.getLogger(__name__)
 
 Kind = Literal["here", "typing"]
 
@@ -139,6 +142,28 @@ def store() -> Store:
     return RedisStore(settings.REDIS_URL) if settings.REDIS_URL else MemoryStore()
 
 
+# For pages: while the store is out of reach they show nobody rather than fail. (The hub lets the
+# exception through and leaves its pages as they are.)
+
+
+def renew(kind: Kind, entries: Iterable[tuple[int, int]], holder: str, seconds: float) -> None:
+    """As `Store.renew`."""
+    try:
+        store().renew(kind, entries, holder, seconds)
+    except redis.RedisError as error:
+        logger.warning("%s not renewed: %s: %s", kind, type(error).__name__, error)
+
+
+def held(kind: Kind, rooms: Iterable[int]) -> dict[int, set[int]]:
+    """As `Store.held`."""
+    rooms = list(rooms)
+    try:
+        return store().held(kind, rooms)
+    except redis.RedisError as error:
+        logger.warning("%s not known: %s: %s", kind, type(error).__name__, error)
+        return {room: set() for room in rooms}
+
+
 def counts(rooms: Iterable[int]) -> dict[int, int]:
     """How many people are in each of the rooms."""
-    return {room: len(people) for room, people in store().held("here", rooms).items()}
+    return {room: len(people) for room, people in held("here", rooms).items()}

@@ -82,7 +82,7 @@ def room_page(
     """The page on which one talks."""
     user = request.user
     membership = room.membership_of(user)
-    presence.store().renew("here", [(room.pk, user.pk)], "page", presence.GRACE)
+    presence.renew("here", [(room.pk, user.pk)], "page", presence.GRACE)
     if membership is not None:
         room.mark_read([user.pk])
     history = room.history()
@@ -150,7 +150,7 @@ def changes(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """
     found = room_or_404(request, slug)
     user = request.user
-    presence.store().renew("here", [(found.pk, user.pk)], "poll", presence.POLL_LEASE)
+    presence.renew("here", [(found.pk, user.pk)], "poll", presence.POLL_LEASE)
     swaps = changes_after(request, found) + _surroundings(request, found)
     lost = request.GET.get("lost")
     if lost:
@@ -198,14 +198,13 @@ def typing(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """The reader is writing, from a page without a socket."""
     found = room_or_404(request, slug)
     entry = [(found.pk, request.user.pk)]
-    presence.store().renew("typing", entry, "typing", presence.TYPING_LEASE)
+    presence.renew("typing", entry, "typing", presence.TYPING_LEASE)
     announcements.presence_changed(found.pk)
     return HttpResponse(status=204)
 
 
 def people_in(room_id: int) -> People:
-    store = presence.store()
-    return named(store.held("here", [room_id]), store.held("typing", [room_id]))[room_id]
+    return named(presence.held("here", [room_id]), presence.held("typing", [room_id]))[room_id]
 
 
 def _people_context(people: People) -> dict[str, Any]:

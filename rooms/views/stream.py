@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from channels.db import database_sync_to_async
-from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.http import StreamingHttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from ..live.connections import Reader
@@ -29,7 +29,7 @@ async def stream(request: AuthenticatedHttpRequest, slug: str) -> HttpResponseBa
     """
     user = await request.auser()
     if not user.is_authenticated:
-        return HttpResponse(status=401) if request.htmx else redirect("account_login")
+        return render(request, "stream/plain_signed_out.html", status=401)
     request.user = user
     room = await database_sync_to_async(room_or_404)(request, slug)
     if "wait" in request.GET:
