@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import daphne.server
-from autobahn.websocket.protocol import WebSocketProtocol
 from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
 from twisted.logger import (
     FilteringLogObserver,
@@ -23,6 +23,7 @@ from project import environment
 # Connections that wait to be taken: after a restart every page comes back within a moment.
 BACKLOG = 1024
 
+NORMAL_CLOSURE = 1000
 SERVICE_RESTART = 1012  # the close code after which pages connect again
 
 
@@ -62,8 +63,20 @@ class BoundedHTTPFactory(HTTPFactory):
         return protocol
 
 
-# The server looks the class up by this name; it has no parameter for it.
+class Socket(WebSocketProtocol):
+    def serverClose(self, code: int | None = None) -> None:  # noqa: N802  # daphne's name
+        # autobahn's own way to close knows only 1000 and private codes, but pages come back after
+        # 1012 and 1013, which RFC 6455's registry added for a server to say just that.
+        self.sendCloseFrame(code=code or NORMAL_CLOSURE)
+
+
+class SocketFactory(WebSocketFactory):
+    protocol = Socket
+
+
+# The server looks the classes up by these names; it has no parameters for them.
 daphne.server.HTTPFactory = BoundedHTTPFactory
+daphne.server.WebSocketFactory = SocketFactory
 
 
 class Server(daphne.server.Server):
@@ -102,7 +115,7 @@ class Server(daphne.server.Server):
 
     def kill_all_applications(self) -> Any:
         for protocol in list(self.connections):
-            if getattr(protocol, "state", None) == WebSocketProtocol.STATE_OPEN:
+            if isinstance(protocol, Socket) and protocol.state == Socket.STATE_OPEN:
                 protocol.serverClose(code=SERVICE_RESTART)
         # daphne expects every connection to have an application, but some are just coming or going.
         none: asyncio.Future[None] = asyncio.get_event_loop().create_future()

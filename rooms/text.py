@@ -20,10 +20,8 @@ from markdown_it.rules_block import StateBlock, blockquote, list_block, make_fen
 from markdown_it.rules_block.table import escapedSplit, getLine, table
 from markdown_it.rules_inline import StateInline, autolink, emphasis, link
 from markdown_it.token import Token
-from pygments.lexer import Lexer, RegexLexer, words
-from pygments.lexers import get_lexer_by_name
-from pygments.token import Token as Code
-from pygments.token import _TokenType
+
+from rooms.code import CLASSES, LANGUAGES, highlight
 
 CACHED_BODIES = 4096  # some hundred rooms' newest pages; most bodies are far below a kilobyte
 LARGE_EMOJI = 12  # about a line of them at the large size
@@ -178,7 +176,7 @@ def _escape(state: StateInline, silent: bool) -> bool:
 
 
 # Sums, paths, Python's names. `*` between letters of other scripts does count: some have no spaces.
-_NOT_EMPHASIS = re.compile(r"(?<=[A-Za-z0-9/])\*+(?=[A-Za-z0-9/.])|_{2,}")
+_NOT_EMPHASIS = re.compile(r"(?<=[A-Za-z0-9])\*+(?=[A-Za-z0-9])|(?<=/)\*+(?=[/.])|_{2,}")
 
 
 def _emphasis(state: StateInline, silent: bool) -> bool:
@@ -296,119 +294,6 @@ def _paragraph(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     return True
 
 
-# --- Code
-
-# Some of Pygments' lexers take seconds for a message of line breaks. Those named here were measured
-# with hostile text of this length, without very long blanks: some 80 ms at worst.
-COLOURED_CODE = 2000
-_LONG_BLANK = re.compile(r"\s{200}")
-
-_PYGMENTS = """
-    awk bash bat batch clojure cmake css dart diff django docker dockerfile elixir elm
-    erlang ex fish fsharp go golang graphql haskell hs html javascript jinja js json jsx julia
-    kotlin less lisp lua matlab nginx pascal perl php powershell properties protobuf ps1 py pycon
-    pytb python r rb rs ruby rust scheme scss sh shell sql swift tex toml udiff vb.net vue xml yaml
-    yml zig zsh
-"""
-_CURLY = "c c# c++ cc cpp cs csharp groovy h hpp java objc objective-c scala ts tsx typescript"
-_PLAIN = """
-    conf console csv hcl http ini log make makefile markdown md mermaid nix ocaml plain plaintext svelte
-    terraform text txt
-"""
-CURLY_LANGUAGES = frozenset(_CURLY.split())
-PLAIN_LANGUAGES = frozenset(_PLAIN.split())
-LANGUAGES = CURLY_LANGUAGES | PLAIN_LANGUAGES | frozenset(_PYGMENTS.split())
-
-_CURLY_KEYWORDS = """
-    abstract alignas any as async auto await base bool boolean break byte case catch char class
-    const constexpr continue declare decltype def default delete do double else enum explicit
-    export extends extern final finally float for foreach friend from function get goto if
-    implements import in inline instanceof int interface internal is keyof let lock long mutable
-    namespace native new noexcept number object operator out override package params private
-    protected public readonly record ref register return sealed set short signed sizeof static
-    string struct super switch synchronized template this throw throws trait transient try type
-    typedef typename typeof union unknown unsigned using val var virtual void volatile when where
-    while with yield
-"""
-
-
-class _CurlyLexer(RegexLexer):
-    """C and its like, in steps that cannot fail late: Pygments' own lexers for these are slow."""
-
-    tokens = {
-        "root": [
-            (r"\s+", Code.Text.Whitespace),
-            (r"//.*|/\*[\s\S]*?(?:\*/|\Z)", Code.Comment),
-            (r"#[a-z]+", Code.Comment.Preproc),
-            (r"@\w+", Code.Name.Decorator),
-            (r'"(?:\\.|[^"\\\n])*+"?', Code.String),
-            (r"'(?:\\.|[^'\\\n])*+'?", Code.String),
-            (r"`(?:\\.|[^`\\])*+`?", Code.String),
-            (r"\d[\w.]*", Code.Number),
-            (
-                words(("false", "nil", "null", "nullptr", "true", "undefined"), suffix=r"\b"),
-                Code.Number,
-            ),
-            (words(_CURLY_KEYWORDS.split(), suffix=r"\b"), Code.Keyword),
-            (r"\w++(?=\s?\()", Code.Name.Function),
-            (r"\w+", Code.Name),
-            (r"[^\w\s]", Code.Punctuation),
-        ]
-    }
-
-
-# The nearest of a token's ancestors decides; the style sheet knows these few classes only
-_CLASSES = {
-    Code.Comment: "c",
-    Code.Comment.Preproc: "k",
-    Code.Generic.Deleted: "gd",
-    Code.Generic.Heading: "k",
-    Code.Generic.Inserted: "gi",
-    Code.Generic.Prompt: "c",
-    Code.Generic.Subheading: "c",
-    Code.Keyword: "k",
-    Code.Keyword.Constant: "mi",
-    Code.Literal.Date: "mi",
-    Code.Literal.Number: "mi",
-    Code.Literal.String: "s",
-    Code.Name.Attribute: "nf",
-    Code.Name.Builtin: "nf",
-    Code.Name.Builtin.Pseudo: "k",
-    Code.Name.Class: "nf",
-    Code.Name.Decorator: "nf",
-    Code.Name.Function: "nf",
-    Code.Name.Tag: "k",
-    Code.Operator.Word: "k",
-}
-
-
-@functools.cache
-def _class_of(kind: _TokenType) -> str:
-    while kind.parent is not None:
-        if kind in _CLASSES:
-            return _CLASSES[kind]
-        kind = kind.parent
-    return ""
-
-
-def _highlight(code: str, language: str) -> str:
-    """HTML of `code`; neighbours of one class share a span, to keep it small."""
-    if language in PLAIN_LANGUAGES or len(code) > COLOURED_CODE or _LONG_BLANK.search(code):
-        return escapeHtml(code)
-    code += "\n"  # which the lexers rely on
-    lexer: Lexer = (
-        _CurlyLexer() if language in CURLY_LANGUAGES else get_lexer_by_name(language, stripnl=False)
-    )
-    tokens = list(lexer.get_tokens(code))
-    if "".join(typed for _, typed in tokens) != code:
-        return escapeHtml(code[:-1])  # a lexer must not lose what was typed
-    html = []
-    for name, group in itertools.groupby(tokens, lambda token: _class_of(token[0])):
-        part = escapeHtml("".join(typed for _, typed in group))
-        html.append(f'<span class="{name}">{part}</span>' if name else part)
-    return re.sub(r"\n(</span>)?$", r"\1", "".join(html))
-
-
 # --- Putting it together
 
 
@@ -427,7 +312,7 @@ def _render(tokens: Iterable[Token]) -> Iterator[str]:
             case "fence":
                 yield _code_block(token)
             case "table_open":
-                yield "<div><table>"  # the outer one scrolls
+                yield '<div tabindex="0"><table>'  # the outer one scrolls, by keyboard too
             case "table_close":
                 yield "</table></div>"
             case _ if not token.hidden:
@@ -447,8 +332,8 @@ def _code_block(token: Token) -> str:
     if not token.content.strip():
         return f"<p>{token.markup}{token.info}</p>"
     language = token.info.lower()
-    code = _highlight(token.content, language) if language else escapeHtml(token.content)
-    return f"<pre><code>{code}</code></pre>"
+    code = highlight(token.content, language) if language else escapeHtml(token.content)
+    return f'<pre tabindex="0"><code>{code}</code></pre>'  # it scrolls, by keyboard too
 
 
 def _parser() -> MarkdownIt:
@@ -485,8 +370,14 @@ _HREF = nh3.Cleaner(
 )
 _CLEANER = nh3.Cleaner(
     tags=set(_TAGS.split()),
-    attributes={"a": {"href", "title"}, "li": {"value"}, "ol": {"start"}},
-    allowed_classes={"span": set(_CLASSES.values())},
+    attributes={
+        "a": {"href", "title"},
+        "div": {"tabindex"},
+        "pre": {"tabindex"},
+        "li": {"value"},
+        "ol": {"start"},
+    },
+    allowed_classes={"span": set(CLASSES)},
     url_schemes=_SCHEMES,
     url_relative="deny",
     link_rel="nofollow noopener noreferrer ugc",

@@ -15,8 +15,12 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles.finders import FileSystemFinder
 from django.test import override_settings
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from project import preparation
+from project.server import SERVICE_RESTART
 from tests.process import REPOSITORY, Roomful, environment, manage
 from tests.services import PostgresServer, RedisServer, free_port
 
@@ -87,6 +91,39 @@ def test_it_stops_at_once_and_in_good_order(own: Roomful, by: signal.Signals) ->
         started = time.monotonic()
         assert own.stop(by) == 0
         assert time.monotonic() - started < QUICKLY
+    assert own.errors() == []
+
+
+ARRANGE = """
+from importlib import import_module
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from rooms.models import Place, User
+
+owner = User(username="alice")
+room = Place.set_up(name="Here", sign_up="closed", owner=owner, first_room="Workbench")
+session = import_module(settings.SESSION_ENGINE).SessionStore()
+session[SESSION_KEY] = str(owner.pk)
+session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+session[HASH_SESSION_KEY] = owner.get_session_auth_hash()
+session.create()
+print(room.slug, f"{settings.SESSION_COOKIE_NAME}={session.session_key}")
+"""
+
+
+def test_it_sends_open_sockets_away_to_come_back(own: Roomful, tmp_path: Path) -> None:
+    own.start()
+    arranged = manage("shell", "--verbosity", "0", "-c", ARRANGE, DATA_DIR=str(tmp_path))
+    slug, cookie = arranged.stdout.split()
+    with connect(
+        f"ws://127.0.0.1:{own.port}/ws/rooms/{slug}/",
+        origin=Origin(own.url),
+        additional_headers={"Cookie": cookie},
+    ) as opened:
+        assert own.stop() == 0
+        with pytest.raises(ConnectionClosed):
+            list(opened)
+    assert opened.close_code == SERVICE_RESTART
     assert own.errors() == []
 
 

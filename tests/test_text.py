@@ -9,16 +9,8 @@ from django.utils.safestring import SafeString
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rooms.text import (
-    _CLEANER,
-    _TAGS,
-    COLOURED_CODE,
-    CURLY_LANGUAGES,
-    LANGUAGES,
-    is_only_emoji,
-    summary,
-    to_html,
-)
+from rooms.code import COLOURED_CODE, CURLY_LANGUAGES, LANGUAGES
+from rooms.text import _CLEANER, _TAGS, is_only_emoji, summary, to_html
 
 LINK = 'target="_blank" rel="nofollow noopener noreferrer ugc"'
 ALLOWED = "|".join(_TAGS.split())
@@ -200,7 +192,8 @@ def test_tables_cannot_grow_out_of_a_few_short_lines() -> None:
 @pytest.mark.parametrize("language", sorted(LANGUAGES))
 def test_no_language_takes_long(language: str) -> None:
     to_html(f"```{language}\nx\n```")  # loads the lexer
-    for unit in ("\n", " ", "a\n", "a.", "'\\", "{", "<", "1"):
+    # The third one hangs Pygments' lexer for Bash
+    for unit in ("\n", "a\n", "$'" + "\\" * 100, "'\\", '"' + "\\" * 99, "{", "<", "1"):
         code = (unit * COLOURED_CODE)[:COLOURED_CODE]
         began = time.process_time()
         html = to_html.__wrapped__(f"```{language}\nx{code[:-2]}y\n```")
@@ -290,15 +283,15 @@ def test_what_looks_like_markup_but_is_none_stays_as_typed(typed: str) -> None:
         ("1. a\n1. b", "<ol><li>a</li><li>b</li></ol>"),
         ("> - a\n> - b", "<blockquote><ul><li>a</li><li>b</li></ul></blockquote>"),
         ("see:\n- a", "<p>see:</p><ul><li>a</li></ul>"),
-        ("```\na\n\n  b\n```\nc", "<pre><code>a\n\n  b</code></pre><p>c</p>"),
-        ("```\na```\nb", "<pre><code>a</code></pre><p>b</p>"),
-        ("```\na", "<pre><code>a</code></pre>"),
-        ("```hello you\na\n```", "<pre><code>hello you\na</code></pre>"),
-        ("```text\n*a*\n```", "<pre><code>*a*</code></pre>"),
+        ("```\na\n\n  b\n```\nc", '<pre tabindex="0"><code>a\n\n  b</code></pre><p>c</p>'),
+        ("```\na```\nb", '<pre tabindex="0"><code>a</code></pre><p>b</p>'),
+        ("```\na", '<pre tabindex="0"><code>a</code></pre>'),
+        ("```hello you\na\n```", '<pre tabindex="0"><code>hello you\na</code></pre>'),
+        ("```text\n*a*\n```", '<pre tabindex="0"><code>*a*</code></pre>'),
         (
             "| a | b |\n|---|--:|\n| 1 |\n| `2` | 3 | 4 | \\| |",
             (
-                "<div><table><thead><tr><th>a</th><th>b</th></tr></thead><tbody>"
+                '<div tabindex="0"><table><thead><tr><th>a</th><th>b</th></tr></thead><tbody>'
                 "<tr><td>1</td><td></td></tr>"
                 "<tr><td><code>2</code></td><td>3 | 4 | |</td></tr></tbody></table></div>"
             ),
@@ -369,23 +362,36 @@ def test_emoji_shortcodes() -> None:
     assert to_html("\\:tada:") == "<p>:tada:</p>"
 
 
+def test_emphasis_ends_before_punctuation() -> None:
+    assert to_html("say it *still works*.") == "<p>say it <em>still works</em>.</p>"
+    assert to_html("**so**/*or*...") == "<p><strong>so</strong>/<em>or</em>...</p>"
+
+
 def test_code_is_highlighted_in_a_few_classes() -> None:
     assert to_html('```python\ndef f(x=1):\n    return "a"  # b\n```') == (
-        '<pre><code><span class="k">def</span> <span class="nf">f</span>(x='
+        '<pre tabindex="0"><code><span class="k">def</span> <span class="nf">f</span>(x='
         '<span class="mi">1</span>):\n    <span class="k">return</span> '
         '<span class="s">"a"</span>  <span class="c"># b</span></code></pre>'
     )
     assert to_html("```diff\n-a\n+b\n```") == (
-        '<pre><code><span class="gd">-a</span>\n<span class="gi">+b</span></code></pre>'
+        '<pre tabindex="0"><code><span class="gd">-a</span>\n<span class="gi">+b</span></code></pre>'
     )
 
 
 @pytest.mark.parametrize("language", sorted(CURLY_LANGUAGES))
 def test_languages_like_c_are_highlighted(language: str) -> None:
     assert to_html(f"```{language}\n/* a\nb */ if (f('x', 0x1F)) return; // c\n```") == (
-        '<pre><code><span class="c">/* a\nb */</span> <span class="k">if</span> '
+        '<pre tabindex="0"><code><span class="c">/* a\nb */</span> <span class="k">if</span> '
         '(<span class="nf">f</span>(<span class="s">\'x\'</span>, <span class="mi">0x1F</span>)) '
         '<span class="k">return</span>; <span class="c">// c</span></code></pre>'
+    )
+
+
+def test_shell_is_highlighted() -> None:
+    assert to_html('```sh\nif test $a#b; then rm -rf "$b"; fi # c\n```') == (
+        '<pre tabindex="0"><code><span class="k">if</span> <span class="k">test</span> '
+        '<span class="nf">$a</span>#b; <span class="k">then</span> rm -rf '
+        '<span class="s">"$b"</span>; <span class="k">fi</span> <span class="c"># c</span></code></pre>'
     )
 
 

@@ -136,7 +136,7 @@ def _step(step: Step, variant: Variant) -> SafeString:
     context = {"step": step, "cursor": _at(reached, "")}
     if append and step.row is not None:
         context["appended"] = row(step.row, variant)
-        context["append_to"] = f"{_at(append, '~#scroll>#messages')},{_not_at(append, '~#sink')}"
+        context["append_to"] = f"{_at(append, '~#scroll>#messages>ol')},{_not_at(append, '~#sink')}"
     if replace and step.row is not None:
         swap = f"outerHTML:{_at(replace, f'~#scroll #m{step.row.number}')},.trash"
         context["replaced"] = _message(step.row, swap)
@@ -204,7 +204,7 @@ def signed_out(variant: Variant) -> str:
 def in_place(row: Row, variant: Variant) -> str:
     """A message's row put where it stands, whatever the page's cursor: for the page that asked."""
     with variant.active():
-        return _message(row, f"outerHTML:#scroll #m{row.number}")
+        return _message(row, f"outerHTML:#messages #m{row.number}")
 
 
 def history_rows(history: History, *, older: bool, newer: bool, variant: Variant) -> str:

@@ -244,14 +244,16 @@ class Room(models.Model):
         `PermissionDenied` for an outsider of a private room; nothing is stored then.
         """
         body, key = clean_body(body), clean_key(key)
-        with self.changing() as room:
-            if not Membership.objects.filter(room=room, user=author).exists():
-                room.join(author)
+        with self.changing(though_archived=True) as room:
             said = Message.objects.filter(room=room, author=author, key=key).first()
             if said is not None:
                 if said.posted_digest != digest(body):
                     raise KeyUsed
                 return said
+            if room.archived:
+                raise RoomClosed
+            if not Membership.objects.filter(room=room, user=author).exists():
+                room.join(author)
             now = timezone.now()
             message = Message(
                 room=room,

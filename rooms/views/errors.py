@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db import connections
 from django.http import HttpResponse
 from django.middleware.csrf import REASON_NO_CSRF_COOKIE, get_token
 from django.shortcuts import render
@@ -27,7 +28,18 @@ def _page(
     if not hasattr(request, "user"):
         return HttpResponse(render_to_string("400.html"), status=status)
     layout = "page.html" if request.user.is_authenticated else "porch.html"
-    return render(request, template, {**(context or {}), "layout": layout}, status=status)
+    try:
+        return render(request, template, {**(context or {}), "layout": layout}, status=status)
+    finally:
+        _close_connections()
+
+
+def _close_connections() -> None:
+    """On the asynchronous chain these pages are made on a thread that no request ends on: a connection
+    left there would stay open for ever and, once the database was restarted, broken for ever."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:  # else it is somebody else's, who goes on with it
+            connection.close_if_unusable_or_obsolete()
 
 
 def _for_htmx(request: HttpRequest, sentence: str, status: int) -> HttpResponse | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages as notices
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -28,12 +28,12 @@ PENDING = 64  # messages that one request may bring: more than a page has forms
 
 def _said(request: AuthenticatedHttpRequest) -> list[tuple[str, str]]:
     """Key and text of each composer form of the request, in order; a form's larger box continues its
-    line. Raises `MessageRefused` if the lists do not belong together."""
+    line. Raises `BadRequest` if the lists do not belong together: no page of ours sends that."""
     keys = request.POST.getlist("key")
     lines, more = request.POST.getlist("text"), request.POST.getlist("lines")
     more = more or [""] * len(lines)
     if not len(keys) == len(lines) == len(more) or len(keys) > PENDING:
-        raise MessageRefused(_("This form is damaged. Load the page again; keep your text."))
+        raise BadRequest("keys, lines and larger boxes do not belong together")
     texts = [f"{line}\n{rest}" if rest else line for line, rest in zip(lines, more, strict=True)]
     return list(zip(keys, texts, strict=True))
 
@@ -44,10 +44,7 @@ def send(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Post what the form holds; from the outbox, everything that waits. A form that was posted before is
     answered by the message that it made."""
     room = room_or_404(request, slug)
-    try:
-        said = _said(request)
-    except MessageRefused as refusal:
-        return HttpResponse(" ".join(refusal.messages), status=400, content_type="text/plain")
+    said = _said(request)
     return _send_all(request, room, said) if request.htmx else _send_one(request, room, said)
 
 
