@@ -126,19 +126,16 @@ def too_far(steps: Sequence[Step]) -> bool:
 
 
 def _step(step: Step, variant: Variant) -> SafeString:
-    """One step as out-of-band swaps. A message posted within the step's reach is appended where the
-    cursor is below its posting and put in the old one's place where the cursor is past it."""
-    append = replace = range(0)
-    if step.row is not None:
-        posted = min(max(step.row.posted_version, step.after), step.version)
-        append, replace = range(step.after, posted), range(posted, step.version)
+    """One step as out-of-band swaps: a new message is appended, another put in the old one's place."""
     reached = range(step.after, step.version)
     context = {"step": step, "cursor": _at(reached, "")}
-    if append and step.row is not None:
+    if step.row is not None and step.posts:
         context["appended"] = row(step.row, variant)
-        context["append_to"] = f"{_at(append, '~#scroll>#messages>ol')},{_not_at(append, '~#sink')}"
-    if replace and step.row is not None:
-        swap = f"outerHTML:{_at(replace, f'~#scroll #m{step.row.number}')},.trash"
+        context["append_to"] = (
+            f"{_at(reached, '~#scroll>#messages>ol')},{_not_at(reached, '~#sink')}"
+        )
+    elif step.row is not None:
+        swap = f"outerHTML:{_at(reached, f'~#scroll #m{step.row.number}')},.trash"
         context["replaced"] = _message(step.row, swap)
     if step.details is not None:
         context["details"] = step.details

@@ -233,11 +233,8 @@ class Hub(AsyncConsumer):
         """To every connection of the room; under its lock, so that steps leave in order."""
         rendered = {variant: fragments.frames(steps, variant) for variant in room.variants()}
         for connection in list(room.connections):
-            try:
-                await connection.push_steps(steps, rendered[connection.reader.variant])
-            except Exception:
-                logger.exception("a connection of room %s failed", room.pk)
-                await self._end(room, connection, TRY_AGAIN_LATER)
+            frames = rendered[connection.reader.variant]
+            await self._reach(room, connection, connection.push_steps(steps, frames))
         room.version = steps[-1].version
         writing = {person.pk for person in room.people.writing} if room.people else set()
         finished = {step.row.author for step in steps if step.row} & writing
@@ -245,6 +242,14 @@ class Hub(AsyncConsumer):
             entries = [(room.pk, user) for user in finished]
             await in_thread(presence.store().renew, "typing", entries, "typing", 0)
             self.look_at_presence(room.pk)
+
+    async def _reach(self, room: OpenRoom, connection: Connection, push: Awaitable[None]) -> None:
+        """Push to one connection; one that fails is closed and keeps nothing from the others."""
+        try:
+            await push
+        except Exception:
+            logger.exception("a connection of room %s failed", room.pk)
+            await self._end(room, connection, TRY_AGAIN_LATER)
 
     async def _repair(self, room: OpenRoom) -> None:
         """Read what came between from the database; under the room's lock."""
@@ -303,7 +308,7 @@ class Hub(AsyncConsumer):
     async def _beat(self) -> None:
         for room in list(self.rooms.values()):
             for connection in list(room.connections):
-                await connection.beat(room.version)
+                await self._reach(room, connection, connection.beat(room.version))
 
     # People
 
@@ -328,7 +333,7 @@ class Hub(AsyncConsumer):
                 continue
             room.people = people
             for connection in list(room.connections):
-                await connection.push_people(people)
+                await self._reach(room, connection, connection.push_people(people))
 
     async def _renew_leases(self) -> None:
         entries = [(room.pk, user) for room in self.rooms.values() for user in room.users()]
@@ -340,6 +345,7 @@ class Hub(AsyncConsumer):
         await asyncio.sleep(READ_DELAY)
         await self._guarded(self._mark_read)
         await asyncio.sleep(NEWS_DELAY - READ_DELAY)
+        await self._guarded(self._mark_read)  # what was said in between has been seen as well
         stirred, self._stirred = self._stirred, set()
         await self._guarded(partial(self._tell, stirred))
 
@@ -375,7 +381,8 @@ class Hub(AsyncConsumer):
             {connection.reader.user for _room, connection in pages}
         )
         for room, connection in pages:
-            await connection.push_news(news.on_page(items[connection.reader.user], room.pk, place))
+            told = news.on_page(items[connection.reader.user], room.pk, place)
+            await self._reach(room, connection, connection.push_news(told))
 
     @staticmethod
     def _items(users: set[int]) -> tuple[dict[int, Any], str]:

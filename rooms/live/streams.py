@@ -97,7 +97,7 @@ class Stream:
             for step in piece:
                 if step.version <= version:
                     continue  # the page began with it
-                if step.row is None or step.row.posted_version <= version:
+                if step.row is None or not step.posts:
                     return  # something that stands there changed
                 yield fragments.row(step.row, self.reader.variant)
                 version = step.version

@@ -52,14 +52,19 @@ class RoomDetails:
 class Step:
     """Takes a page that shows the room at any version from `after` to just below `version` to `version`.
 
-    `row` is the message that changed, `details` the room's own; both None if what changed there has
-    changed again since and comes in a later step.
+    `row` is the message that was posted or changed there, as it is now; `details` the room's own; both
+    None if what changed there has changed again since and comes in a later step.
     """
 
     after: int
     version: int
     row: Row | None = None
     details: RoomDetails | None = None
+
+    @property
+    def posts(self) -> bool:
+        """Whether `row` is new with this step: a page before it lacks the row, one behind it has it."""
+        return self.row is not None and self.row.posted_version == self.version
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +359,10 @@ class Room(models.Model):
     def steps_after(self, version: int) -> list[Step] | None:
         """What leads from `version` to the present, in order; None if that is too much to send.
 
+        A message posted since comes where it was posted, in the words that it has now, and once more
+        where it was last changed: so at every version on the way the page has just the messages that were
+        posted up to there.
+
         One statement reads the changed messages and, joined to them, the room: the two belong to one
         moment, so no change between two reads can be skipped.
         """
@@ -367,15 +376,19 @@ class Room(models.Model):
         room = changed[-1].room if changed else Room.objects.get(pk=self.pk)
         if version > room.version:
             return None  # a cursor from before a restored backup, or an invented one
-        touched: list[tuple[int, Row | None]] = [
-            (message.version, message.as_row(room, message.author)) for message in changed
-        ]
+        touched: list[tuple[int, Row | None]] = []
+        for message in changed:
+            row = message.as_row(room, message.author)
+            if row.posted_version > version:
+                touched.append((row.posted_version, row))
+            if row.version > row.posted_version:
+                touched.append((row.version, row))
         if room.details_version > version:
             touched.append((room.details_version, None))
         touched.sort(key=lambda change: change[0])
         steps = []
-        for reached, row in touched:
-            steps.append(Step(version, reached, row, None if row else room.details))
+        for reached, shown in touched:
+            steps.append(Step(version, reached, shown, room.details if shown is None else None))
             version = reached
         if version < room.version:
             steps.append(Step(version, room.version))
