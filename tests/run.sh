@@ -13,7 +13,7 @@ run() {
   "${pytest[@]}" "$@" || failed=1
 }
 
-run 'SQLite and memory' tests --ignore=tests/browser --stack=small --cov --cov-report=
-run 'PostgreSQL and Redis' tests --ignore=tests/browser --stack=full --cov --cov-append
+run 'SQLite and memory' tests --ignore=tests/browser --stack=small
+run 'PostgreSQL and Redis' tests --ignore=tests/browser --stack=full
 run 'Browser' tests/browser --stack=browser
 exit "$failed"

@@ -7,6 +7,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -38,6 +39,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     # A wrapper, because it is the only way to come before pytest-django, which loads the settings.
     stack = early_config.known_args_namespace.stack
+    # By itself Python would end at once on SIGTERM and leave the servers running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name in VARIABLES:
         os.environ.pop(name, None)
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED:

@@ -108,7 +108,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         if text_data is None:
             await self.error(_("Send text frames with a JSON object, not binary ones."))
             return
-        if len(text_data) > FRAME_LIMIT:
+        if len(text_data.encode()) > FRAME_LIMIT:
             await self.error(_("The frame is too long: at most %s bytes.") % FRAME_LIMIT)
             await self.close(FRAME_TOO_BIG)
             return

@@ -28,6 +28,12 @@ GROUPED = timedelta(minutes=7)  # a message that soon after one by the same auth
 def clean_body(body: str) -> str:
     """The text as it will be stored. Raises `MessageRefused` if there is none, or too much of it."""
     body = body.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").strip("\n").rstrip()
+    try:
+        body.encode()
+    except UnicodeEncodeError:  # a program can name half of a pair of surrogates in JSON
+        raise MessageRefused(
+            _("This text has a character that is cut in half. Send it whole."), code="not_text"
+        ) from None
     if not body.strip():
         raise MessageRefused(_("There is nothing in this message. Write something."), code="empty")
     if len(body) > BODY_LENGTH:

@@ -1,0 +1,468 @@
+"""The process's one ear: what is announced may come twice, late, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from channels.layers import get_channel_layer
+
+from rooms.live import hub as hub_module
+from rooms.live.connections import TRY_AGAIN_LATER, Reader
+from rooms.live.fragments import Variant
+from rooms.live.hub import Hub, hub
+from rooms.models import Room, announcements
+from rooms.models.room import STEPS
+from tests.cast import signed_in
+from tests.factories import make_room, say
+from tests.page import Page
+from tests.sockets import ear, in_db, new_process, session_cookie, socket, until, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rooms.live.connections import People
+    from rooms.live.news import News
+    from rooms.models import Message, Step, User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def one_process(place: object) -> Iterator[None]:
+    with new_process():
+        yield
+
+
+class Doorbell:
+    """Stands before the channel layer: what rings while it is `deaf` is kept and not heard."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.deaf = False
+        self.missed: list[dict[str, Any]] = []
+        self.heard: list[dict[str, Any]] = []
+        self._ring = announcements._group_send
+        monkeypatch.setattr(announcements, "_group_send", self.ring)
+
+    async def ring(self, group: str, event: dict[str, Any]) -> None:
+        if self.deaf:
+            self.missed.append(event)
+        else:
+            self.heard.append(event)
+            await self._ring(group, event)
+
+
+@pytest.fixture
+def doorbell(monkeypatch: pytest.MonkeyPatch) -> Doorbell:
+    return Doorbell(monkeypatch)
+
+
+async def posted(room: Room, author: User, *bodies: str) -> list[Message]:
+    return await in_db(say)(room, author, *bodies)
+
+
+def last_read(room: Room, user: User) -> int:
+    return room.memberships.get(user=user).last_read
+
+
+class Fragile:
+    """A connection that fails in whatever it is told to."""
+
+    def __init__(self, user: User, session: str, fails_in: str) -> None:
+        self.reader = Reader(user.pk, session, Variant("en", "UTC"))
+        self.fails_in, self.failed, self.ended = fails_in, 0, 0
+
+    def _maybe_fail(self, name: str) -> None:
+        if name == self.fails_in:
+            self.failed += 1
+            raise ConnectionResetError("the other side is gone")
+
+    async def push_steps(self, steps: Sequence[Step], frames: Sequence[str]) -> None:
+        self._maybe_fail("push_steps")
+
+    async def push_people(self, people: People) -> None:
+        self._maybe_fail("push_people")
+
+    async def push_news(self, news: News) -> None:
+        self._maybe_fail("push_news")
+
+    async def beat(self, version: int) -> None:
+        self._maybe_fail("beat")
+
+    async def end(self, code: int) -> None:
+        self.ended = code
+
+
+async def put_first(room: Room, user: User, fails_in: str) -> Fragile:
+    """A connection that fails, and that the hub comes to before all others."""
+    client = await in_db(signed_in)(user)
+    fragile = Fragile(user, session_cookie(client), fails_in)
+
+    class Ordered(set):  # type: ignore[type-arg]
+        def __iter__(self) -> Iterator[Any]:
+            return iter(sorted(super().__iter__(), key=lambda each: each is not fragile))
+
+    ear(room).connections = Ordered({fragile, *ear(room).connections})
+    return fragile
+
+
+# What is heard
+
+
+async def test_an_event_that_comes_twice_is_shown_once(
+    alice: User, bob: User, open_room: Room, doorbell: Doorbell
+) -> None:
+    async with watching(bob, open_room) as opened:
+        await posted(open_room, alice, "only once")
+        await opened.until("only once")
+        (event,) = [each for each in doorbell.heard if each["type"] == "room.changed"]
+        await hub().room_changed(event)
+        layer = get_channel_layer()
+        assert layer
+        await layer.group_send(announcements.room_group(open_room.pk), event)
+        await posted(open_room, alice, "and another")
+        await opened.until("and another")
+        assert opened.words.count("only once") == 1
+
+
+async def test_the_next_version_is_shown_without_asking_the_database(
+    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise AssertionError("the database was asked")
+
+    async with watching(bob, open_room) as opened:
+        monkeypatch.setattr(Hub, "_steps", staticmethod(refuse))
+        await posted(open_room, alice, "from the event itself")
+        await opened.until("from the event itself")
+
+
+async def test_what_was_not_heard_is_read_when_the_next_event_comes(
+    alice: User, bob: User, open_room: Room, doorbell: Doorbell
+) -> None:
+    async with watching(bob, open_room) as opened:
+        doorbell.deaf = True
+        await posted(open_room, alice, "lost", "lost too")
+        doorbell.deaf = False
+        await posted(open_room, alice, "heard")
+        await opened.until("heard")
+        words = opened.words
+        assert words.index(">lost<") < words.index("lost too") < words.index("heard")
+        assert ear(open_room).version == 3
+
+
+async def test_events_that_overtake_each_other_are_shown_in_order_and_once(
+    alice: User, bob: User, bob_client: Any, open_room: Room, doorbell: Doorbell
+) -> None:
+    page = Page((await in_db(bob_client.get)(f"/rooms/{open_room.slug}/")).content.decode())
+    async with socket(bob_client, open_room, page=page) as opened:
+        await opened.resume(page.cursor)
+        doorbell.deaf = True
+        (first, *_others) = await posted(open_room, alice, "one", "two", "three")
+        await in_db(first.edit)("one, edited", by=alice)
+        doorbell.deaf = False
+        events = [each for each in doorbell.missed if each["type"] == "room.changed"]
+        assert [event["version"] for event in events] == [1, 2, 3, 4]
+        for event in (events[2], events[0], events[3], events[1]):
+            await hub().room_changed(event)
+        await posted(open_room, alice, "four")
+        await opened.until("four")
+        assert page.numbers == [1, 2, 3, 4]
+        assert page.cursor == 5
+        page.check()
+
+
+async def test_what_was_never_heard_of_is_found_by_looking(
+    alice: User, bob: User, open_room: Room, private_room: Room, doorbell: Doorbell
+) -> None:
+    async with watching(bob, open_room) as opened, watching(bob, private_room) as other:
+        doorbell.deaf = True
+        await posted(open_room, alice, "unheard")
+        await posted(private_room, alice, "unheard as well")
+        assert "unheard" not in opened.words + other.words
+        await hub()._sweep()
+        await opened.until("unheard")
+        await other.until("unheard as well")
+        before = len(opened.frames)
+        await hub()._sweep()
+        doorbell.deaf = False
+        await posted(open_room, alice, "heard")
+        await opened.until("heard")
+        assert "unheard" not in "".join(opened.frames[before:])
+
+
+async def test_a_hub_that_looks_by_itself_finds_what_was_lost(
+    alice: User, bob: User, open_room: Room, doorbell: Doorbell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "SWEEP", 0.1)
+    async with watching(bob, open_room) as opened:
+        doorbell.deaf = True
+        await posted(open_room, alice, "unheard")
+        await opened.until("unheard")
+
+
+async def test_pages_too_far_behind_are_asked_to_come_again(
+    alice: User, bob: User, open_room: Room, doorbell: Doorbell
+) -> None:
+    async with watching(bob, open_room) as opened:
+        doorbell.deaf = True
+        await posted(open_room, alice, *("x" for _ in range(STEPS + 1)))
+        await hub()._sweep()
+        assert await opened.until_closed() == TRY_AGAIN_LATER == 1013
+    doorbell.deaf = False
+    async with watching(bob, open_room) as opened:
+        await posted(open_room, alice, "it goes on")
+        await opened.until("it goes on")
+
+
+# What fails
+
+
+async def test_an_event_that_makes_no_sense_does_not_end_the_hub(
+    alice: User, bob: User, open_room: Room, caplog: pytest.LogCaptureFixture
+) -> None:
+    layer = get_channel_layer()
+    assert layer
+    async with watching(bob, open_room) as opened:
+        for event in (
+            {"type": "room.changed"},
+            {"type": "room.changed", "room": open_room.pk, "version": 1, "row": 7, "details": None},
+            {"type": "no.such.handler"},
+            {"type": "people.changed", "users": None},
+        ):
+            await layer.group_send(announcements.room_group(open_room.pk), event)
+        await until(lambda: caplog.text.count("was not handled") == 4, "all four failed")
+        await posted(open_room, alice, "still listening")
+        await opened.until("still listening")
+
+
+async def test_a_change_whose_event_was_damaged_is_shown_all_the_same(
+    alice: User, bob: User, open_room: Room, doorbell: Doorbell
+) -> None:
+    async with watching(bob, open_room) as opened:
+        doorbell.deaf = True
+        await posted(open_room, alice, "damaged on the way")
+        (event,) = [each for each in doorbell.missed if each["type"] == "room.changed"]
+        layer = get_channel_layer()
+        assert layer
+        await layer.group_send(announcements.room_group(open_room.pk), {**event, "row": {"x": 1}})
+        await opened.until("damaged on the way")
+
+
+async def test_a_layer_that_fails_to_listen_is_listened_to_anew(
+    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = get_channel_layer()
+    assert layer
+    listened, faults = layer.receive, []
+
+    async def receive(channel: str) -> Any:
+        if faults and faults[0] != channel:
+            faults[0] = channel
+            raise ConnectionError("the layer is gone")
+        return await listened(channel)
+
+    monkeypatch.setattr(layer, "receive", receive)
+    async with watching(bob, open_room) as opened:
+        faults.append("the next one that listens")
+        await posted(open_room, alice, "before it fails")
+        await opened.until("before it fails")
+        await until(lambda: not hub().listening.is_set(), "it no longer listens")
+        faults.clear()
+        await until(hub().listening.is_set, "it listens again")
+        await hub()._sweep()
+        assert ear(open_room).joined
+        await posted(open_room, alice, "after it failed")
+        await opened.until("after it failed")
+
+
+async def test_a_connection_that_fails_is_ended_and_the_others_get_the_message(
+    alice: User, bob: User, open_room: Room
+) -> None:
+    async with watching(bob, open_room) as opened:
+        fragile = await put_first(open_room, alice, "push_steps")
+        await posted(open_room, alice, "for everybody else")
+        await opened.until("for everybody else")
+        assert (fragile.failed, fragile.ended) == (1, TRY_AGAIN_LATER)
+        assert fragile not in ear(open_room).connections
+        await posted(open_room, alice, "and again")
+        await opened.until("and again")
+        assert fragile.failed == 1
+
+
+async def test_a_connection_that_fails_to_take_the_people_does_not_hide_them_from_others(
+    alice: User, bob: User, charlie: User, open_room: Room
+) -> None:
+    async with watching(bob, open_room) as opened:
+        fragile = await put_first(open_room, alice, "push_people")
+        async with watching(charlie, open_room):
+            await opened.until(charlie.name)
+            assert fragile.failed
+
+
+async def test_a_connection_that_fails_to_take_the_heartbeat_does_not_silence_the_others(
+    alice: User, bob: User, open_room: Room
+) -> None:
+    async with watching(bob, open_room) as opened:
+        fragile = await put_first(open_room, alice, "beat")
+        await hub()._guarded(hub()._beat)
+        await opened.until('class="live"')
+        assert fragile.failed
+
+
+async def test_a_connection_that_fails_to_take_news_does_not_keep_them_from_others(
+    alice: User, bob: User, open_room: Room, private_room: Room
+) -> None:
+    async with watching(bob, open_room) as opened:
+        fragile = await put_first(open_room, bob, "push_news")
+        await posted(private_room, alice, "elsewhere")
+        await opened.until('<span class="count">1')
+        assert fragile.failed
+
+
+@pytest.mark.parametrize("failure", [ConnectionError("no layer"), TimeoutError(), ValueError("?")])
+def test_a_layer_that_fails_to_send_does_not_fail_the_message(
+    bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    async def fail(_group: str, _event: object) -> None:
+        raise failure
+
+    layer = get_channel_layer()
+    assert layer
+    monkeypatch.setattr(layer, "group_send", fail)
+    answer = signed_in(bob).post(
+        f"/rooms/{open_room.slug}/send/", {"key": "abcdefgh", "text": "stored anyway"}
+    )
+    assert answer.status_code == 302
+    assert open_room.messages.get().body == "stored anyway"
+
+
+def test_a_layer_that_hangs_does_not_hang_the_message(
+    bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_group: str, _event: object) -> None:
+        await asyncio.Event().wait()
+
+    layer = get_channel_layer()
+    assert layer
+    monkeypatch.setattr(layer, "group_send", hang)
+    monkeypatch.setattr(announcements, "SEND_TIMEOUT", 0.05)
+    say(open_room, bob, "stored anyway")
+    assert open_room.messages.get().body == "stored anyway"
+
+
+async def test_nothing_is_announced_of_a_change_that_was_undone(
+    alice: User, bob: User, open_room: Room, doorbell: Doorbell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_arguments: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    async with watching(bob, open_room) as opened:
+        with monkeypatch.context() as patch:
+            patch.setattr("rooms.models.room.announcements.room_stirred", break_off)
+            with pytest.raises(RuntimeError):
+                await posted(open_room, alice, "never said")
+        assert not doorbell.heard or doorbell.heard[-1]["type"] != "room.changed"
+        await posted(open_room, alice, "said")
+        await opened.until("said")
+        assert "never said" not in opened.words
+    assert await open_room.messages.acount() == 1
+
+
+# Rooms that nobody looks at
+
+
+async def test_a_room_is_listened_to_only_while_somebody_looks_at_it(
+    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watching(bob, open_room):
+        assert open_room.pk in hub().rooms
+    await until(lambda: not ear(open_room).connections, "the socket was forgotten")
+    await hub()._sweep()
+    assert open_room.pk in hub().rooms, "a reload should find it still open"
+    monkeypatch.setattr(hub_module, "EMPTY_ROOM", 0)
+    await hub()._sweep()
+    assert open_room.pk not in hub().rooms
+    await posted(open_room, alice, "to nobody")
+    async with watching(bob, open_room) as opened:
+        await posted(open_room, alice, "to bob")
+        await opened.until("to bob")
+        assert "to nobody" not in opened.words
+
+
+async def test_a_room_with_a_page_is_not_closed(
+    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "EMPTY_ROOM", 0)
+    async with watching(alice, open_room), watching(bob, open_room) as opened:
+        await hub()._sweep()
+        await posted(open_room, alice, "here")
+        await opened.until("here")
+
+
+# Read marks and news
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announcements, "STIR_INTERVAL", 0.05)
+    monkeypatch.setattr(hub_module, "READ_DELAY", 0.1)
+    monkeypatch.setattr(hub_module, "NEWS_DELAY", 0.2)
+
+
+async def test_what_is_said_while_one_looks_is_read(
+    alice: User, bob: User, charlie: User, open_room: Room, soon: None
+) -> None:
+    await in_db(open_room.add)(charlie)
+    async with watching(bob, open_room):
+        await posted(open_room, alice, "one")
+        await until(lambda: in_db(lambda: last_read(open_room, bob) == 1)(), "bob has read it")
+        assert await in_db(last_read)(open_room, charlie) == 0
+
+
+async def test_what_is_said_soon_after_is_read_too(
+    alice: User, bob: User, open_room: Room, soon: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between marking the first message read and telling of it elsewhere there is time for another."""
+    async with watching(bob, open_room):
+        mark_read = hub()._mark_read
+        spoke = []
+
+        async def mark_and_speak() -> None:
+            await mark_read()
+            if not spoke:
+                spoke.append(True)
+                announcements._last_stirred.clear()
+                await posted(open_room, alice, "two")
+                await until(lambda: open_room.pk in hub()._stirred, "the hub heard of it")
+
+        monkeypatch.setattr(hub(), "_mark_read", mark_and_speak)
+        await posted(open_room, alice, "one")
+        await until(lambda: bool(spoke), "the first was marked")
+        await until(
+            lambda: hub()._stirred_task is None or hub()._stirred_task.done(), "all is told"
+        )
+        assert await in_db(last_read)(open_room, bob) == 2
+
+
+async def test_news_go_to_pages_of_other_rooms_only(
+    alice: User, bob: User, charlie: User, open_room: Room, private_room: Room, soon: None
+) -> None:
+    third = await in_db(make_room)("Shed", charlie)
+    async with (
+        watching(bob, private_room) as elsewhere,
+        watching(alice, open_room) as there,
+        watching(charlie, third) as outsider,
+    ):
+        await posted(open_room, alice, "news")
+        frame = await elsewhere.until('id="room-list"')
+        assert '<span class="count">1' in frame
+        assert "(1)" in frame
+        await there.until("news")
+        # whoever was not meant would have been told by now: what comes next is told to both
+        await in_db(announcements.people_changed)([alice.pk, charlie.pk])
+        await there.until('id="room-list"')
+        await outsider.until('id="room-list"')
+        assert there.words.count('id="room-list"') == outsider.words.count('id="room-list"') == 1
+        assert open_room.name not in outsider.words

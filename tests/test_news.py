@@ -1,0 +1,242 @@
+"""What is new in the rooms that one is not looking at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rooms.live import hub as hub_module
+from rooms.models import announcements
+from tests.factories import make_room, say
+from tests.page import Page
+from tests.sockets import Socket, in_db, new_process, until, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.test import Client
+
+    from rooms.models import Room, User
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(autouse=True)
+def one_process(place: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(announcements, "STIR_INTERVAL", 0.05)
+    monkeypatch.setattr(hub_module, "READ_DELAY", 0.1)
+    monkeypatch.setattr(hub_module, "NEWS_DELAY", 0.2)
+    with new_process():
+        yield
+
+
+def opened(client: Client, room: Room) -> Page:
+    return Page(client.get(f"/rooms/{room.slug}/").content.decode())
+
+
+def poll(page: Page, client: Client, room: Room) -> bool:
+    """Whether there was anything."""
+    asked = {"after": page.cursor, "seen": page.one("#seen").attributes["value"]}
+    answer = client.get(f"/rooms/{room.slug}/changes/", asked, headers=HTMX)
+    page.answer(answer.content.decode())
+    page.check()
+    return answer.status_code == 200
+
+
+def listed(page: Page) -> dict[str, str]:
+    """The rooms in the list and how many unread messages each is said to have."""
+    items = page.all("#room-list>li")
+    counts = {item.one(".name").text: [each.text for each in item.all(".count")] for item in items}
+    return {
+        name: count[0].removesuffix(" unread") if count else "" for name, count in counts.items()
+    }
+
+
+def title(page: Page) -> str:
+    return page.one("head>title").text
+
+
+def unread(room: Room, user: User) -> int:
+    return room.memberships.select_related("room").get(user=user).unread
+
+
+# On a page that is loaded, and in a poll
+
+
+def test_each_room_tells_how_much_of_it_is_unread(
+    alice: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    third = make_room("Shed", alice)
+    say(open_room, alice, "one", "two", "three")
+    say(private_room, alice, "one")
+    say(third, alice, "bob is not in there")
+    page = opened(bob_client, private_room)
+    assert listed(page) == {"Committee": "", "Workbench": "3"}
+    assert title(page) == "(3) Committee · Millbrook Repair Café"
+
+
+def test_a_great_many_are_not_counted_out(
+    alice: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    say(open_room, alice, *("x" for _ in range(100)))
+    assert listed(opened(bob_client, private_room))["Workbench"] == "99+"
+
+
+def test_looking_at_a_room_reads_it_and_no_other(
+    alice: User, bob: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    say(open_room, alice, "one")
+    say(private_room, alice, "one", "two")
+    assert listed(opened(bob_client, open_room)) == {"Committee": "2", "Workbench": ""}
+    assert (unread(open_room, bob), unread(private_room, bob)) == (0, 2)
+    assert listed(opened(bob_client, private_room)) == {"Committee": "", "Workbench": ""}
+    assert title(opened(bob_client, private_room)) == "Committee · Millbrook Repair Café"
+
+
+def test_reading_is_each_one_s_own(
+    alice: User, bob: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    say(private_room, bob, "one")
+    opened(bob_client, private_room)
+    assert (unread(private_room, bob), unread(private_room, alice)) == (0, 1)
+
+
+def test_what_was_said_before_one_joined_is_read(
+    alice: User, charlie: User, open_room: Room
+) -> None:
+    say(open_room, alice, "before")
+    open_room.join(charlie)
+    assert unread(open_room, charlie) == 0
+    say(open_room, alice, "after")
+    assert unread(open_room, charlie) == 1
+
+
+def test_a_page_of_the_past_reads_nothing(
+    alice: User, bob: User, bob_client: Client, open_room: Room
+) -> None:
+    say(open_room, alice, "one", "two", "three")
+    bob_client.get(f"/rooms/{open_room.slug}/?before=2")
+    bob_client.get(f"/rooms/{open_room.slug}/1/")
+    assert unread(open_room, bob) == 3
+    opened(bob_client, open_room)
+    assert unread(open_room, bob) == 0
+
+
+def test_a_poll_brings_news_once(
+    alice: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    page = opened(bob_client, private_room)
+    poll(page, bob_client, private_room)
+    assert not poll(page, bob_client, private_room)
+    say(open_room, alice, "one")
+    assert poll(page, bob_client, private_room)
+    assert listed(page) == {"Committee": "", "Workbench": "1"}
+    assert title(page) == "(1) Committee · Millbrook Repair Café"
+    assert not poll(page, bob_client, private_room)
+
+
+def test_a_poll_reads_the_room_that_it_is_for_and_no_other(
+    alice: User, bob: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    page = opened(bob_client, private_room)
+    say(open_room, alice, "one")
+    say(private_room, alice, "two")
+    assert poll(page, bob_client, private_room)
+    assert page.numbers == [1]
+    assert (unread(open_room, bob), unread(private_room, bob)) == (1, 0)
+
+
+def test_the_list_follows_rooms_that_are_made_renamed_archived_and_left(
+    alice: User, bob: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    page = opened(bob_client, open_room)
+    made = make_room("Attic", alice, bob)
+    poll(page, bob_client, open_room)
+    assert list(listed(page)) == ["Attic", "Committee", "Workbench"]
+    made.change_details(name="Zoo", topic="")
+    poll(page, bob_client, open_room)
+    assert list(listed(page)) == ["Committee", "Workbench", "Zoo"]
+    made.archive()
+    private_room.remove(bob)
+    poll(page, bob_client, open_room)
+    assert list(listed(page)) == ["Workbench"]
+
+
+def test_the_list_names_the_room_that_one_is_in(
+    bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    current = opened(bob_client, open_room).all("#room-list [aria-current='page']")
+    assert [link.text for link in current] == ["Workbench"]
+
+
+def test_a_poll_of_a_page_that_one_was_removed_from_is_told_so(
+    bob: User, bob_client: Client, private_room: Room
+) -> None:
+    page = opened(bob_client, private_room)
+    poll(page, bob_client, private_room)
+    private_room.remove(bob)
+    answer = bob_client.get(f"/rooms/{private_room.slug}/changes/?after=0", headers=HTMX)
+    assert answer.status_code == 404
+
+
+# Over the socket
+
+
+async def news(opened: Socket) -> str:
+    return await opened.until('id="room-list"')
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_message_elsewhere_is_counted_on_an_open_page(
+    alice: User, bob: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    def load() -> Page:
+        return Page(bob_client.get(f"/rooms/{private_room.slug}/").content.decode())
+
+    page = await in_db(load)()
+    async with watching(bob_client, private_room) as there:
+        there.page = page
+        await in_db(say)(open_room, alice, "one")
+        await news(there)
+        assert listed(page) == {"Committee": "", "Workbench": "1"}
+        assert title(page) == "(1) Committee · Millbrook Repair Café"
+        await in_db(say)(open_room, alice, "two", "three")
+        while listed(page)["Workbench"] != "3":
+            await news(there)
+        fresh = await in_db(load)()
+        assert listed(page) == listed(fresh)
+        assert page.one("#room-list").text == fresh.one("#room-list").text
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_sitting_in_a_room_reads_it_and_never_another(
+    alice: User, bob: User, open_room: Room, private_room: Room
+) -> None:
+    async with watching(bob, private_room):
+        await in_db(say)(open_room, alice, "elsewhere")
+        await in_db(say)(private_room, alice, "here")
+
+        async def read() -> bool:
+            return await in_db(unread)(private_room, bob) == 0
+
+        await until(read, "bob has read what he looks at")
+        assert await in_db(unread)(open_room, bob) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_open_pages_follow_rooms_that_are_made_renamed_and_left(
+    alice: User, bob: User, open_room: Room, private_room: Room
+) -> None:
+    async with watching(bob, open_room) as there:
+        made = await in_db(make_room)("Attic", alice, bob)
+        assert "Attic" in await news(there)
+        await in_db(made.change_details)(name="Cellar", topic="")
+        frame = await news(there)
+        assert "Cellar" in frame
+        assert "Attic" not in frame
+        await in_db(made.remove)(bob)
+        assert "Cellar" not in await news(there)
+        await in_db(open_room.change_details)(name="Werkbank", topic="")
+        while "Werkbank</span>" not in await news(there):
+            pass

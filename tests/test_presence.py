@@ -1,0 +1,320 @@
+"""Who is here: leases that lapse by themselves, in memory and in Redis, and what a page is told."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rooms.live import fragments, presence
+from rooms.live.hub import hub
+from rooms.live.presence import MemoryStore, RedisStore, Store
+from tests.factories import make_crowd
+from tests.page import Page
+from tests.services import wait_until
+from tests.sockets import in_db, new_process, until, watching
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from django.test import Client
+
+    from rooms.models import Room, User
+    from tests.services import RedisServer
+
+ROOM, OTHER = 1, 2
+LONG, SHORT = (
+    600.0,
+    0.5,
+)  # seconds of a lease that outlives the test, and of one that a test waits for
+
+
+@pytest.fixture(params=["memory", "redis"])
+def another(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
+    """Makes the store as another process would have it; in memory there is but one process."""
+    if request.param == "memory":
+        only = MemoryStore()
+        yield lambda: only
+        return
+    server: RedisServer = request.getfixturevalue("redis_server")
+    RedisStore(server.url).clear()
+    yield lambda: RedisStore(server.url)
+    RedisStore(server.url).clear()
+
+
+@pytest.fixture
+def store(another: Callable[[], Store]) -> Store:
+    return another()
+
+
+def people(store: Store, room: int = ROOM, kind: presence.Kind = "here") -> set[int]:
+    return store.held(kind, [room])[room]
+
+
+# The contract of both stores
+
+
+def test_nobody_is_here_at_first(store: Store) -> None:
+    assert store.held("here", [ROOM, OTHER]) == {ROOM: set(), OTHER: set()}
+    assert store.held("here", []) == {}
+
+
+def test_who_holds_a_lease_is_here(store: Store) -> None:
+    store.renew("here", [(ROOM, 7), (ROOM, 8), (OTHER, 9)], "a", LONG)
+    assert store.held("here", [ROOM, OTHER]) == {ROOM: {7, 8}, OTHER: {9}}
+
+
+def test_nothing_to_renew_is_no_trouble(store: Store) -> None:
+    store.renew("here", [], "a", LONG)
+    assert people(store) == set()
+
+
+def test_being_here_and_writing_are_two_things(store: Store) -> None:
+    store.renew("here", [(ROOM, 7)], "a", LONG)
+    assert people(store, kind="typing") == set()
+    store.renew("typing", [(ROOM, 8)], "a", LONG)
+    assert people(store) == {7}
+    assert people(store, kind="typing") == {8}
+
+
+def test_a_lease_lapses_by_itself_and_no_other_with_it(store: Store) -> None:
+    store.renew("here", [(ROOM, 7)], "a", LONG)
+    store.renew("here", [(ROOM, 8), (OTHER, 8)], "a", 2 * SHORT)
+    assert people(store) == {7, 8}
+    wait_until(lambda: people(store) == {7}, "lapsing")
+    wait_until(lambda: people(store, OTHER) == set(), "lapsing")
+
+
+def test_a_renewed_lease_outlives_the_first(store: Store) -> None:
+    store.renew("here", [(ROOM, 7), (ROOM, 8)], "a", SHORT)
+    store.renew("here", [(ROOM, 7)], "a", LONG)
+    wait_until(lambda: 8 not in people(store), "lapsing")
+    assert people(store) == {7}
+
+
+def test_a_lease_can_be_shortened(store: Store) -> None:
+    store.renew("here", [(ROOM, 7), (ROOM, 8)], "a", LONG)
+    store.renew("here", [(ROOM, 7)], "a", SHORT)
+    wait_until(lambda: people(store) == {8}, "lapsing")
+
+
+def test_a_lease_of_no_time_ends_at_once(store: Store) -> None:
+    store.renew("typing", [(ROOM, 7), (ROOM, 8)], "typing", LONG)
+    store.renew("typing", [(ROOM, 7)], "typing", 0)
+    assert people(store, kind="typing") == {8}
+
+
+def test_many_holders_are_one_person_who_stays_until_the_last_has_gone(store: Store) -> None:
+    for holder in ("process 1", "process 2", "poll"):
+        store.renew("here", [(ROOM, 7)], holder, LONG)
+    assert people(store) == {7}
+    store.renew("here", [(ROOM, 7)], "process 1", 0)
+    store.renew("here", [(ROOM, 7)], "poll", 0)
+    assert people(store) == {7}
+    store.renew("here", [(ROOM, 7)], "process 2", 0)
+    assert people(store) == set()
+
+
+def test_a_lease_of_another_holder_is_neither_shortened_nor_lengthened(store: Store) -> None:
+    store.renew("here", [(ROOM, 7), (ROOM, 8)], "a", SHORT)
+    store.renew("here", [(ROOM, 7)], "b", LONG)
+    store.renew("here", [(ROOM, 7)], "a", 0)
+    assert 7 in people(store)
+    wait_until(lambda: people(store) == {7}, "lapsing")
+
+
+def test_what_one_process_renews_another_sees(another: Callable[[], Store]) -> None:
+    one, two = another(), another()
+    one.renew("here", [(ROOM, 7)], "one", LONG)
+    two.renew("here", [(ROOM, 7), (ROOM, 8)], "two", LONG)
+    assert people(one) == people(two) == {7, 8}
+    one.renew("here", [(ROOM, 7)], "one", 0)
+    assert people(one) == people(two) == {7, 8}
+
+
+def test_a_process_that_was_killed_leaves_nobody_behind(another: Callable[[], Store]) -> None:
+    killed, living = another(), another()
+    killed.renew("here", [(ROOM, 7), (ROOM, 8)], "killed", 2 * SHORT)
+    living.renew("here", [(ROOM, 8)], "living", LONG)
+    assert people(living) == {7, 8}
+    del killed
+    wait_until(lambda: people(living) == {8}, "lapsing")
+
+
+def test_a_thousand_people_are_renewed_at_once(store: Store) -> None:
+    crowd = set(range(1, 1_001))
+    store.renew("here", [(room, person) for room in (ROOM, OTHER) for person in crowd], "a", LONG)
+    assert store.held("here", [ROOM, OTHER]) == {ROOM: crowd, OTHER: crowd}
+
+
+def test_clearing_ends_all(store: Store) -> None:
+    store.renew("here", [(ROOM, 7), (OTHER, 8)], "a", LONG)
+    store.renew("typing", [(ROOM, 7)], "a", LONG)
+    assert people(store)
+    store.clear()
+    assert store.held("here", [ROOM, OTHER]) == {ROOM: set(), OTHER: set()}
+    assert people(store, kind="typing") == set()
+
+
+def test_memory_does_not_keep_what_has_lapsed() -> None:
+    store = MemoryStore()
+    store.renew("here", [(room, 7) for room in range(100)], "a", 0)
+    assert len(store._leases) == 100
+    store.held("here", range(100))
+    assert not store._leases
+
+
+def test_redis_does_not_keep_a_room_that_nobody_looks_at(redis_server: RedisServer) -> None:
+    store = RedisStore(redis_server.url)
+    store.clear()
+    store.renew("here", [(ROOM, 7)], "a", LONG)
+    key = store._key("here", ROOM)
+    assert 0 < store._redis.ttl(key) <= 3600  # type: ignore[operator]
+    store.clear()
+
+
+# What pages are told
+
+
+@pytest.fixture
+def one_process(place: object) -> Iterator[None]:
+    with new_process():
+        yield
+
+
+def in_room(client: Client, room: Room) -> Page:
+    return Page(client.get(f"/rooms/{room.slug}/").content.decode())
+
+
+def named(page: Page) -> list[str]:
+    return [person.text for person in page.all("#presence>li .name")]
+
+
+@pytest.mark.usefixtures("one_process")
+def test_whoever_has_the_page_open_is_here_and_nobody_else(
+    alice: User, bob: User, alice_client: Client, bob_client: Client, open_room: Room
+) -> None:
+    assert named(in_room(bob_client, open_room)) == [bob.name]
+    assert named(in_room(alice_client, open_room)) == [alice.name, bob.name]
+
+
+@pytest.mark.usefixtures("one_process")
+def test_a_page_that_polls_is_here(
+    alice: User, alice_client: Client, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    bob_client.get(f"/rooms/{open_room.slug}/changes/?after=0", headers={"HX-Request": "true"})
+    assert len(named(in_room(alice_client, open_room))) == 2
+    assert named(in_room(alice_client, private_room)) == [alice.name]
+
+
+@pytest.mark.usefixtures("one_process")
+def test_a_long_list_is_cut_and_says_how_many_more_there_are(
+    bob: User, bob_client: Client, open_room: Room
+) -> None:
+    crowd = make_crowd(open_room, fragments.PEOPLE_SHOWN + 9)
+    presence.store().renew("here", [(open_room.pk, person.pk) for person in crowd], "test", LONG)
+    page = in_room(bob_client, open_room)
+    assert len(named(page)) == fragments.PEOPLE_SHOWN == 50
+    assert page.one("#presence>.more").text == "and 10 more"
+    assert {count.text for count in page.all(".here-count")} == {"60"}
+
+
+@pytest.mark.usefixtures("one_process")
+def test_a_list_that_is_not_too_long_is_not_cut(bob_client: Client, open_room: Room) -> None:
+    crowd = make_crowd(open_room, fragments.PEOPLE_SHOWN - 1)
+    presence.store().renew("here", [(open_room.pk, person.pk) for person in crowd], "test", LONG)
+    page = in_room(bob_client, open_room)
+    assert len(named(page)) == fragments.PEOPLE_SHOWN
+    assert not page.all("#presence>.more")
+
+
+@pytest.mark.usefixtures("one_process")
+def test_who_is_writing_is_named_to_a_page_that_polls(
+    alice_client: Client, bob: User, bob_client: Client, open_room: Room
+) -> None:
+    page = in_room(alice_client, open_room)
+    assert page.one("#typing").text == ""
+    room = f"/rooms/{open_room.slug}/"
+    assert bob_client.post(f"{room}typing/").status_code == 204
+    changes: dict[str, Any] = {"after": page.cursor, "seen": page.one("#seen").attributes["value"]}
+    answer = alice_client.get(f"{room}changes/", changes, headers={"HX-Request": "true"})
+    page.answer(answer.content.decode())
+    assert page.one("#typing").text == f"Writing: {bob.name}"
+    assert page.one("#typing b").attributes["data-person"] == str(bob.pk)
+
+
+@pytest.mark.usefixtures("one_process")
+def test_an_outsider_is_neither_here_nor_writing(
+    alice_client: Client, bob_client: Client, charlie_client: Client, private_room: Room
+) -> None:
+    for client, status in [(charlie_client, 404), (bob_client, 204)]:
+        assert client.post(f"/rooms/{private_room.slug}/typing/").status_code == status
+        client.get(f"/rooms/{private_room.slug}/changes/")
+    page = in_room(alice_client, private_room)
+    assert named(page) == ["Alice Archer", "Bob Baker"]
+    assert page.one("#typing").text == "Writing: Bob Baker"
+
+
+def pushes(words: str) -> int:
+    return words.count('id="presence"')
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.django_db(transaction=True)
+async def test_many_who_come_at_once_are_one_push(alice: User, bob: User, open_room: Room) -> None:
+    crowd = await in_db(make_crowd)(open_room, 30)
+    async with watching(bob, open_room) as opened:
+        await until(lambda: not hub()._look.is_set(), "nothing to look at")
+        before = pushes(opened.words)
+        for person in crowd:
+            presence.store().renew("here", [(open_room.pk, person.pk)], "test", LONG)
+            hub().look_at_presence(open_room.pk)
+        frame = await opened.until(crowd[-1].name)
+        assert all(person.name in frame for person in crowd)
+        # bob's own coming may be a push before it, and the thirty were looked at twice at most
+        assert pushes(opened.words) - before <= 2
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.django_db(transaction=True)
+async def test_nothing_is_pushed_while_the_same_people_are_here(
+    alice: User, bob: User, open_room: Room
+) -> None:
+    async with watching(bob, open_room) as opened:
+        await opened.until('id="presence"')
+        before = pushes(opened.words)
+        for _ in range(3):
+            await hub()._push_people({open_room.pk})
+        async with watching(alice, open_room):
+            await opened.until(alice.name)
+        assert pushes(opened.words) == before + 1
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.django_db(transaction=True)
+async def test_who_is_renamed_is_renamed_in_the_list(
+    alice: User, bob: User, open_room: Room
+) -> None:
+    async with watching(bob, open_room) as opened, watching(alice, open_room):
+        await opened.until(alice.name)
+        await in_db(alice.change_profile)(display_name="Alicia", time_zone="", language="")
+        await opened.until("Alicia</span>")
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.django_db(transaction=True)
+async def test_several_pages_of_one_person_are_one_and_stay_until_the_last_is_closed(
+    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "GRACE", 0.2)
+    async with watching(bob, open_room) as opened:
+        async with watching(alice, open_room):
+            async with watching(alice, open_room):
+                assert (await opened.until(alice.name)).count(alice.name) == 1
+            started = time.monotonic()
+            await until(lambda: time.monotonic() - started > 2 * presence.GRACE, "grace is over")
+            await hub()._push_people({open_room.pk})
+            assert alice.name in [p.name for p in hub().rooms[open_room.pk].people.here]  # type: ignore[union-attr]
+        frame = await opened.until('id="presence"')
+        assert alice.name not in frame
