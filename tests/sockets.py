@@ -13,6 +13,7 @@ import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
+from django.test import Client
 
 from project.asgi import application
 from rooms.live import presence
@@ -21,8 +22,6 @@ from rooms.models import announcements
 from tests.cast import signed_in
 
 if TYPE_CHECKING:
-    from django.test import Client
-
     from rooms.live.connections import OpenRoom
     from rooms.models import Room, User
     from tests.page import Page
@@ -159,7 +158,7 @@ async def socket(
     who: User | Client, room: Room, *, page: Page | None = None
 ) -> AsyncIterator[Socket]:
     """Opened, not resumed."""
-    client = await in_db(signed_in)(who) if not hasattr(who, "cookies") else who
+    client = who if isinstance(who, Client) else await in_db(signed_in)(who)
     opened = Socket(client, room.slug, page=page)
     assert await opened.open()
     try:

@@ -210,3 +210,23 @@ async def test_an_event_that_cannot_be_handled_is_repaired_and_ends_nothing(hub:
     await reading.until(3)
     assert reading.page.rows == (await sync_to_async(reading.fresh)()).rows
     await reading.cut()
+
+
+async def test_what_is_said_while_others_are_told_of_what_was_said_before_is_told_as_well(
+    hub: hubs.Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[set[int]] = []
+
+    async def tell(rooms: set[int]) -> None:
+        told.append(rooms)
+        if len(told) == 1:
+            await hub.place_stirred({"room": 2})
+
+    monkeypatch.setattr(hubs, "READ_DELAY", 0.01)
+    monkeypatch.setattr(hubs, "NEWS_DELAY", 0.02)
+    monkeypatch.setattr(hub, "_tell", tell)
+    await hub.place_stirred({"room": 1})
+    async with asyncio.timeout(10):
+        while len(told) < 2:  # noqa: ASYNC110  # nothing says when
+            await asyncio.sleep(0.01)
+    assert told == [{1}, {2}]

@@ -59,11 +59,19 @@ def doorbell(monkeypatch: pytest.MonkeyPatch) -> Doorbell:
 
 
 async def posted(room: Room, author: User, *bodies: str) -> list[Message]:
-    return await in_db(say)(room, author, *bodies)
+    said: list[Message] = await in_db(say)(room, author, *bodies)
+    return said
 
 
 def last_read(room: Room, user: User) -> int:
     return room.memberships.get(user=user).last_read
+
+
+async def until_read(room: Room, user: User, number: int) -> None:
+    async def is_read() -> bool:
+        return bool(await in_db(last_read)(room, user) == number)
+
+    await until(is_read, f"{user} has read up to {number}")
 
 
 class Fragile:
@@ -255,7 +263,8 @@ async def test_a_layer_that_fails_to_listen_is_listened_to_anew(
 ) -> None:
     layer = get_channel_layer()
     assert layer
-    listened, faults = layer.receive, []
+    listened = layer.receive
+    faults: list[str] = []
 
     async def receive(channel: str) -> Any:
         if faults and faults[0] != channel:
@@ -411,23 +420,25 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_module, "NEWS_DELAY", 0.2)
 
 
+@pytest.mark.usefixtures("soon")
 async def test_what_is_said_while_one_looks_is_read(
-    alice: User, bob: User, charlie: User, open_room: Room, soon: None
+    alice: User, bob: User, charlie: User, open_room: Room
 ) -> None:
     await in_db(open_room.add)(charlie)
     async with watching(bob, open_room):
         await posted(open_room, alice, "one")
-        await until(lambda: in_db(lambda: last_read(open_room, bob) == 1)(), "bob has read it")
+        await until_read(open_room, bob, 1)
         assert await in_db(last_read)(open_room, charlie) == 0
 
 
+@pytest.mark.usefixtures("soon")
 async def test_what_is_said_soon_after_is_read_too(
-    alice: User, bob: User, open_room: Room, soon: None, monkeypatch: pytest.MonkeyPatch
+    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between marking the first message read and telling of it elsewhere there is time for another."""
     async with watching(bob, open_room):
         mark_read = hub()._mark_read
-        spoke = []
+        spoke: list[bool] = []
 
         async def mark_and_speak() -> None:
             await mark_read()
@@ -439,15 +450,13 @@ async def test_what_is_said_soon_after_is_read_too(
 
         monkeypatch.setattr(hub(), "_mark_read", mark_and_speak)
         await posted(open_room, alice, "one")
-        await until(lambda: bool(spoke), "the first was marked")
-        await until(
-            lambda: hub()._stirred_task is None or hub()._stirred_task.done(), "all is told"
-        )
-        assert await in_db(last_read)(open_room, bob) == 2
+        await until_read(open_room, bob, 2)
+        assert spoke
 
 
+@pytest.mark.usefixtures("soon")
 async def test_news_go_to_pages_of_other_rooms_only(
-    alice: User, bob: User, charlie: User, open_room: Room, private_room: Room, soon: None
+    alice: User, bob: User, charlie: User, open_room: Room, private_room: Room
 ) -> None:
     third = await in_db(make_room)("Shed", charlie)
     async with (

@@ -37,7 +37,10 @@ def opened(client: Client, room: Room) -> Page:
 
 def poll(page: Page, client: Client, room: Room) -> bool:
     """Whether there was anything."""
-    asked = {"after": page.cursor, "seen": page.one("#seen").attributes["value"]}
+    asked: dict[str, str | int] = {
+        "after": page.cursor,
+        "seen": page.one("#seen").attributes["value"],
+    }
     answer = client.get(f"/rooms/{room.slug}/changes/", asked, headers=HTMX)
     page.answer(answer.content.decode())
     page.check()
@@ -218,7 +221,7 @@ async def test_sitting_in_a_room_reads_it_and_never_another(
         await in_db(say)(private_room, alice, "here")
 
         async def read() -> bool:
-            return await in_db(unread)(private_room, bob) == 0
+            return bool(await in_db(unread)(private_room, bob) == 0)
 
         await until(read, "bob has read what he looks at")
         assert await in_db(unread)(open_room, bob) == 1

@@ -573,7 +573,11 @@ def test_many_who_write_first_in_an_open_room_at_once_all_come_in(
     charlie: User, open_room: Room
 ) -> None:
     clients = [signed_in(charlie) for _ in range(THREADS)]
-    together(lambda number: outbox(clients[number], open_room, (key(), f"{number}")) and None)
+
+    def work(number: int) -> None:
+        outbox(clients[number], open_room, (key(), f"{number}"))
+
+    together(work)
     assert sorted(bodies(open_room)) == [str(number) for number in range(THREADS)]
     assert open_room.memberships.filter(user=charlie).count() == 1
 

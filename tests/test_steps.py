@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.template.loader import render_to_string
 from django.test import TestCase
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -128,7 +129,7 @@ class Rooms(RuleBasedStateMachine):
         self.room.refresh_from_db()
         self.states[self.room.version] = rendered(self.room)
         details = self.room.details
-        title = fragments.render_to_string("rooms/_title.html", {"details": details, "swap": ""})
+        title = render_to_string("rooms/_title.html", {"details": details, "swap": ""})
         self.titles[self.room.version] = fragment(title).elements[0].html
 
     @rule(author=st.sampled_from(range(3)), text=TEXTS)
@@ -307,7 +308,7 @@ def test_whatever_way_the_news_comes_a_page_shows_what_its_cursor_claims_and_end
     alice: User, bob: User, charlie: User, rung: list[dict[str, Any]]
 ) -> None:
     machine = type("OneFrame", (Rooms,), {"people": [alice, bob, charlie], "rung": rung})
-    run_state_machine_as_test(machine, settings=SETTINGS)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=SETTINGS)
 
 
 def test_a_page_that_is_between_two_frames_of_what_it_missed_has_all_up_to_its_cursor(
@@ -323,7 +324,7 @@ def test_a_page_that_is_between_two_frames_of_what_it_missed_has_all_up_to_its_c
         (Rooms,),
         {"people": [alice, bob, charlie], "rung": rung, "whole_pieces": False},
     )
-    run_state_machine_as_test(machine, settings=SETTINGS)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=SETTINGS)
 
 
 # By example: what random tests found or might not find

@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asgiref.testing import ApplicationCommunicator
-from django.test import AsyncClient
+from channels.testing import ApplicationCommunicator
+from django.test import AsyncClient, Client
 
 from project.asgi import application
-
 from rooms.live import fragments, streams
 from rooms.live.fragments import Variant
+from rooms.models import Room
 from tests.cast import signed_in
 from tests.factories import say
 from tests.sockets import PATIENCE, ear, in_db, new_process, until, watching
@@ -22,9 +22,7 @@ from tests.sockets import PATIENCE, ear, in_db, new_process, until, watching
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from django.test import Client
-
-    from rooms.models import Message, Room, User
+    from rooms.models import Message, User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,7 +81,7 @@ async def client_of(client: Client) -> AsyncClient:
 @asynccontextmanager
 async def reading(who: User | Client, room: Room) -> AsyncIterator[Reading]:
     """The stream, its head read."""
-    client = who if hasattr(who, "cookies") else await in_db(signed_in)(who)
+    client = who if isinstance(who, Client) else await in_db(signed_in)(who)
     answer: Any = await (await client_of(client)).get(f"/rooms/{room.slug}/stream/")
     assert answer.status_code == 200
     stream = Reading(answer.streaming_content)
@@ -95,7 +93,8 @@ async def reading(who: User | Client, room: Room) -> AsyncIterator[Reading]:
 
 
 async def posted(room: Room, author: User, *bodies: str) -> list[Message]:
-    return await in_db(say)(room, author, *bodies)
+    said: list[Message] = await in_db(say)(room, author, *bodies)
+    return said
 
 
 async def test_it_begins_with_the_newest_messages(alice: User, bob: User, open_room: Room) -> None:
@@ -147,8 +146,8 @@ async def test_it_is_in_the_reader_s_zone_to_the_last_row(
 async def test_a_message_that_comes_while_the_head_is_made_is_shown_once(
     alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    history = streams.Room.history
-    said = []
+    history = Room.history
+    said: list[str] = []
 
     def slowly(room: Room, **where: int) -> Any:
         before = not said and "before the look"
@@ -160,7 +159,7 @@ async def test_a_message_that_comes_while_the_head_is_made_is_shown_once(
             say(open_room, alice, "after the look")
         return found
 
-    monkeypatch.setattr(streams.Room, "history", slowly)
+    monkeypatch.setattr(Room, "history", slowly)
     async with reading(bob, open_room) as stream:
         await stream.until("after the look")
         await posted(open_room, alice, "at last")

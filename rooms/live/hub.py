@@ -342,12 +342,13 @@ class Hub(AsyncConsumer):
     # Other rooms
 
     async def _tell_of_stirred(self) -> None:
-        await asyncio.sleep(READ_DELAY)
-        await self._guarded(self._mark_read)
-        await asyncio.sleep(NEWS_DELAY - READ_DELAY)
-        await self._guarded(self._mark_read)  # what was said in between has been seen as well
-        stirred, self._stirred = self._stirred, set()
-        await self._guarded(partial(self._tell, stirred))
+        while self._stirred:  # anew, if something was said while others were being told
+            await asyncio.sleep(READ_DELAY)
+            await self._guarded(self._mark_read)
+            await asyncio.sleep(NEWS_DELAY - READ_DELAY)
+            await self._guarded(self._mark_read)  # what was said in between has been seen as well
+            stirred, self._stirred = self._stirred, set()
+            await self._guarded(partial(self._tell, stirred))
 
     async def _mark_read(self) -> None:
         for room_id in self._stirred & set(self.rooms):

@@ -44,7 +44,8 @@ class Membership(models.Model):
     def save_draft(self, text: str, key: str) -> None:
         """Keep what was typed, with the key that it will be posted under: so a draft whose message
         arrived after all is recognised, whichever of the two was stored first."""
-        self.draft, self.draft_key = text, key
+        # NUL is the one character that PostgreSQL cannot keep.
+        self.draft, self.draft_key = text.replace("\x00", ""), key.replace("\x00", "")
         self.save(update_fields=["draft", "draft_key"])
 
     def open_draft(self) -> tuple[str, str]:
