@@ -158,6 +158,10 @@ def _done(request: AuthenticatedHttpRequest, message: Message) -> HttpResponse:
         if message.deleted_at is not None:
             notices.success(request, _("The message was deleted."))
         return redirect("message", slug=message.room.slug, number=message.number)
+    if "live" in request.POST:
+        # The socket shows it, and may have put a new row in the place of the one that asks: htmx would
+        # look for what the answer names in a tree that is no longer the page's.
+        return HttpResponse(status=204)
     swaps = changes_after(request, message.room)
     if not swaps:  # a page of the past has no cursor
         message.refresh_from_db()
