@@ -70,7 +70,7 @@ class Stream:
         again = render_to_string("stream/plain_again.html")
         room = await hub().enter(self.room_id, self)
         try:
-            history = await database_sync_to_async(Room(pk=self.room_id).history)()
+            history = await database_sync_to_async(self._history)()
             yield self._head(history)
             if room.people is not None:
                 yield self._people(room.people)
@@ -79,6 +79,9 @@ class Stream:
             yield again
         finally:
             await hub().leave(self.room_id, self)
+
+    def _history(self) -> History:
+        return Room.objects.get(pk=self.room_id).history()
 
     async def _live(self, version: int) -> AsyncIterator[str]:
         ends = asyncio.get_running_loop().time() + LIFETIME

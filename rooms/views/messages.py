@@ -154,6 +154,7 @@ def _form(
 
 
 def _done(request: AuthenticatedHttpRequest, message: Message) -> HttpResponse:
+    message.refresh_from_db(fields=["body", "version", "edited_at", "deleted_at"])
     if not request.htmx:
         if message.deleted_at is not None:
             notices.success(request, _("The message was deleted."))
@@ -164,6 +165,5 @@ def _done(request: AuthenticatedHttpRequest, message: Message) -> HttpResponse:
         return HttpResponse(status=204)
     swaps = changes_after(request, message.room)
     if not swaps:  # a page of the past has no cursor
-        message.refresh_from_db()
         swaps = fragments.in_place(message.as_row(message.room, message.author), Variant.current())
     return HttpResponse(swaps)
