@@ -1,0 +1,499 @@
+"""Every page: valid, quiet, within reach of everybody, and as wide as its window.
+
+Valid is what a strict parser reads without a word. Quiet is a console without errors, which every test
+here is watched for. Within reach is what axe-core says, in light and dark, on a desk and on a phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import html5lib
+import pytest
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.conf import settings
+from django.urls import resolve
+from playwright.sync_api import Page, Response, expect
+
+from rooms import urls
+from rooms.models import Invitation, Place, User
+from tests import factories
+from tests.browser.conftest import Open, Watch
+from tests.browser.visitor import in_thread
+from tests.process import Roomful
+from tests.programs import Program
+
+if TYPE_CHECKING:
+    from playwright.sync_api import ViewportSize
+
+DESK: ViewportSize = {"width": 1440, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+
+CROWD = 40
+LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3
+
+BODIES = (
+    "Good morning! The kettle is on.",
+    f"A very long word: {LONG}",
+    f"and a long address: https://example.org/{'a' * 200}?{'b' * 100}",
+    f"`{'code_without_a_space_' * 20}`",
+    "```python\n" + "def repair(toaster):\n    return toaster.repaired()  # " + "x" * 200 + "\n```",
+    "```diff\n- a broken plug\n+ a new one\n```",
+    f"|{' a heading |' * 6}\n|{'---|' * 6}\n|{' a rather wide cell of a table |' * 6}",
+    "> What did he say?\n\nThat it *works*, **really**, ~~never~~.\n\n1. one\n2. two\n   - nested\n\n---",
+    "# A heading\n\n## And a smaller one\n\ntext",
+    "😀",
+    "שלום, האם מישהו כאן?",
+    "First line\nSecond line\n\n    four spaces\tand a tab",
+    "to be edited",
+    "to be deleted",
+    "see https://example.org and [here](https://example.org/here)",
+)
+
+
+@dataclass
+class Scene:
+    """A place with all that its pages can show."""
+
+    names: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.names[name]
+
+
+@in_thread
+def arrange() -> Scene:
+    place, _made = Place.objects.get_or_create(pk=1, defaults={"name": "Millbrook Repair Café"})
+    people: dict[str, User] = {
+        name: factories.make_user(f"{name}-pages", display)
+        for name, display in {
+            "ines": "Ines Castell",
+            "tomasz": "Tomasz Wilk",
+            "noor": "نور حدّاد",
+            "nobody": "",
+        }.items()
+    }
+    ines, tomasz, noor = people["ines"], people["tomasz"], people["noor"]
+    ines.is_owner = True
+    ines.save()
+    tomasz.email = "tomasz@example.org"
+    tomasz.save()
+
+    full = factories.make_room(
+        "Pages full", ines, tomasz, noor, topic=f"What is on the bench, and {LONG[:120]}"
+    )
+    for number in range(60):
+        factories.say(full, (ines, tomasz, noor)[number // 2 % 3], f"message {number}")
+    last = [
+        factories.say(full, (tomasz, ines, ines, noor)[number % 4], body)[0]
+        for number, body in enumerate(BODIES)
+    ]
+    for message in last:
+        if message.body == "to be edited":
+            message.edit("was edited", by=message.author)
+        if message.body == "to be deleted":
+            message.delete_for_everybody(by=message.author)
+    (mine,) = factories.say(full, tomasz, "what Tomasz said in the end")
+
+    archived = factories.make_room("Pages archived", ines, tomasz, topic="Long ago")
+    factories.say(archived, tomasz, "the last one puts out the light")
+    archived.archive()
+
+    crowd = factories.make_room("Pages crowd", ines, tomasz)
+    many = factories.make_crowd(crowd, CROWD)
+    many[0].display_name = LONG[:60]
+    many[0].save()
+
+    revoked = Invitation.make(by=ines)
+    revoked.revoke()
+    return Scene(
+        {
+            **people,
+            "place": place,
+            "full": full.slug,
+            "mine": mine.number,
+            "empty": factories.make_room("Pages empty", ines, tomasz).slug,
+            "archived": archived.slug,
+            "private": factories.make_room("Pages private", ines, tomasz, private=True).slug,
+            "outside": factories.make_room("Pages outside", ines).slug,
+            "crowd": crowd.slug,
+            "many": many,
+            "invitation": Invitation.make(by=ines).token,
+            "revoked": revoked.token,
+            "reset": f"{user_pk_to_url_str(tomasz)}-{default_token_generator.make_token(tomasz)}",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def scene(server: Roomful) -> Scene:
+    return arrange()
+
+
+@pytest.fixture(scope="module")
+def unset(server: Roomful, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roomful]:
+    """A server that nobody has set up yet."""
+    data_dir = tmp_path_factory.mktemp("unset")
+    (data_dir / "static").symlink_to(settings.STATIC_ROOT)
+    roomful = Roomful(data_dir)
+    roomful.start()
+    yield roomful
+    roomful.end()
+
+
+@in_thread
+def sign_up_is(choice: Place.SignUp) -> None:
+    Place.objects.update(sign_up=choice)
+
+
+@pytest.fixture
+def open_to_all(scene: Scene) -> Iterator[None]:
+    before = scene["place"].sign_up
+    sign_up_is(Place.SignUp.OPEN)
+    yield
+    sign_up_is(before)
+
+
+@pytest.fixture
+def closed(scene: Scene) -> Iterator[None]:
+    before = scene["place"].sign_up
+    sign_up_is(Place.SignUp.CLOSED)
+    yield
+    sign_up_is(before)
+
+
+@pytest.fixture
+def crowded(scene: Scene, server: Roomful) -> None:
+    """Forty people who have just been in the room."""
+    polls = [Program.of(person, server.url) for person in in_thread(list)(scene["many"])]
+    for poll in polls:
+        assert poll.http.get(f"/rooms/{scene['crowd']}/changes/").status_code < 300
+        poll.close()
+
+
+# What to do on a page before it is looked at. A new page that this leads to is returned.
+
+Doing = Callable[[Page], Response | None]
+
+
+def sent(*filled: tuple[str, str], button: str) -> Doing:
+    """Fills in what is named by its label and sends the form."""
+
+    def do(page: Page) -> Response | None:
+        for label, text in filled:
+            page.get_by_label(label, exact=True).fill(text)
+        page.locator("form").evaluate_all("forms => forms.forEach(form => form.noValidate = true)")
+        with page.expect_navigation() as navigation:
+            page.get_by_role("button", name=button, exact=True).click()
+        return navigation.value
+
+    return do
+
+
+def without_token(page: Page) -> Response | None:
+    page.locator("[name=csrfmiddlewaretoken]").evaluate_all("all => all.forEach(e => e.remove())")
+    return sent(button="Sign in")(page)
+
+
+def chosen(control: str, then: str) -> Doing:
+    """One of the controls of the last message, by keyboard as the mouse may not reach it on a phone."""
+
+    def do(page: Page) -> None:
+        own = page.locator("#messages .message:not(.removed)").last
+        own.get_by_role("link", name=control, exact=True).focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(then)).to_be_visible()
+
+    return do
+
+
+def unfolded(page: Page) -> None:
+    page.get_by_role("link", name="Make a room", exact=True).click()
+    expect(page.locator("details#make")).to_be_visible()
+
+
+def larger_box(page: Page) -> None:
+    page.locator(".several").check(force=True)
+    expect(page.get_by_role("textbox", name="Several lines")).to_be_visible()
+
+
+def own_menu(page: Page) -> None:
+    page.get_by_role("button", name="You and your settings").click()
+    expect(page.locator("#self-menu")).to_be_visible()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A page: whose it is, where it is, and what makes it so."""
+
+    name: str
+    who: str
+    path: str
+    status: int = 200
+    do: Doing | None = None
+    needs: tuple[str, ...] = ()
+
+
+CASES = [
+    Case("set-up", "", "/setup/", needs=("unset",)),
+    Case(
+        "set-up with mistakes",
+        "",
+        "/setup/",
+        do=sent(("Username", "a b"), button="Open the doors"),
+        needs=("unset",),
+    ),
+    Case("sign-in", "", "/accounts/login/"),
+    Case("sign-in with mistakes", "", "/accounts/login/", do=sent(button="Sign in")),
+    Case("a form without its token", "", "/accounts/login/", 403, do=without_token),
+    Case("sign-up", "", "/accounts/signup/", needs=("open_to_all",)),
+    Case(
+        "sign-up with mistakes",
+        "",
+        "/accounts/signup/",
+        do=sent(("Username", "a b"), ("Password", "123"), button="Make the account"),
+        needs=("open_to_all",),
+    ),
+    Case("closed sign-up", "", "/accounts/signup/", needs=("closed",)),
+    Case("invitation", "", "/join/{invitation}/"),
+    Case("revoked invitation", "", "/join/{revoked}/", 410),
+    Case("no such invitation", "", "/join/nonsense/", 404),
+    Case("reset", "", "/accounts/password/reset/"),
+    Case("reset under way", "", "/accounts/password/reset/done/"),
+    Case("new password", "", "/accounts/password/reset/key/{reset}/"),
+    Case("link used up", "", "/accounts/password/reset/key/1-nonsense/"),
+    Case("new password set", "", "/accounts/password/reset/key/done/"),
+    Case("profile", "tomasz", "/accounts/profile/"),
+    Case("password change", "tomasz", "/accounts/password/change/"),
+    Case("e-mail", "tomasz", "/accounts/email/"),
+    Case("no e-mail", "nobody", "/accounts/email/"),
+    Case("sign-out", "tomasz", "/accounts/logout/"),
+    Case("place", "ines", "/place/"),
+    Case("invitations", "ines", "/place/invitations/"),
+    Case("invitations while closed", "ines", "/place/invitations/", needs=("closed",)),
+    Case("not the owner", "tomasz", "/place/", 403),
+    Case("rooms", "tomasz", "/rooms/"),
+    Case("rooms without one's own", "nobody", "/rooms/"),
+    Case("rooms searched for", "tomasz", "/rooms/?q=pages"),
+    Case("rooms searched for in vain", "tomasz", "/rooms/?q=xyzzy"),
+    Case("archived rooms", "tomasz", "/rooms/?archived=1"),
+    Case("rooms and a form for one more", "tomasz", "/rooms/", do=unfolded),
+    Case("rooms and one's menu", "tomasz", "/rooms/", do=own_menu, needs=("desk",)),
+    Case("make", "tomasz", "/rooms/new/"),
+    Case("make with mistakes", "tomasz", "/rooms/new/", do=sent(button="Make the room")),
+    Case("room", "tomasz", "/rooms/{full}/"),
+    Case("room and a larger box", "tomasz", "/rooms/{full}/", do=larger_box),
+    Case("room and an edit", "tomasz", "/rooms/{full}/", do=chosen("Edit", ".edit textarea")),
+    Case("room and a deletion", "tomasz", "/rooms/{full}/", do=chosen("Delete", ".edit .danger")),
+    Case("room in another direction", "noor", "/rooms/{full}/"),
+    Case("empty room", "tomasz", "/rooms/{empty}/"),
+    Case("private room", "tomasz", "/rooms/{private}/"),
+    Case("archived room", "tomasz", "/rooms/{archived}/"),
+    Case("room that one is not in", "tomasz", "/rooms/{outside}/"),
+    Case("crowded room", "tomasz", "/rooms/{crowd}/", needs=("crowded",)),
+    Case("past", "tomasz", "/rooms/{full}/?before=60"),
+    Case("one message", "tomasz", "/rooms/{full}/30/"),
+    Case("one message at the end", "tomasz", "/rooms/{full}/{mine}/"),
+    Case("settings", "ines", "/rooms/{full}/settings/"),
+    Case("settings of an archived room", "ines", "/rooms/{archived}/settings/"),
+    Case("about", "tomasz", "/rooms/{full}/settings/"),
+    Case("about a room that one is not in", "tomasz", "/rooms/{outside}/settings/"),
+    Case("archive", "ines", "/rooms/{full}/archive/"),
+    Case("restore", "ines", "/rooms/{archived}/archive/"),
+    Case("members", "tomasz", "/rooms/{crowd}/members/"),
+    Case("members for their moderator", "ines", "/rooms/{crowd}/members/"),
+    Case("removal", "ines", "/rooms/{full}/members/remove/?user={tomasz.pk}"),
+    Case("leave", "tomasz", "/rooms/{full}/leave/"),
+    Case("edit", "tomasz", "/rooms/{full}/{mine}/edit/"),
+    Case("edit with mistakes", "tomasz", "/rooms/{full}/{mine}/edit/", 400,
+         do=sent(("New text", ""), button="Save")),
+    Case("delete", "tomasz", "/rooms/{full}/{mine}/delete/"),
+    Case("another's message", "ines", "/rooms/{full}/{mine}/edit/", 403),
+    Case("nothing there", "tomasz", "/rooms/there-is-none/", 404),
+    Case("nothing there for nobody", "", "/there-is-none/", 404),
+]  # fmt: skip
+
+
+@pytest.fixture
+def desk() -> None:
+    """What a phone has elsewhere."""
+
+
+# A page's HTML
+
+# Attributes that name other elements by their ids.
+REFERENCES = (
+    *("for", "form", "list", "headers", "popovertarget"),
+    *(f"aria-{name}" for name in ("labelledby", "describedby", "controls", "owns", "details")),
+)
+
+
+def assert_valid(html: str) -> None:
+    """Both as a browser reads it that runs scripts and as one that does not."""
+    for scripting in (True, False):
+        parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
+        tree = parser.parse(html, scripting=scripting)
+        elements = [element for element in tree.iter() if isinstance(element.tag, str)]
+        ids = [element.get("id") for element in elements if element.get("id") is not None]
+        assert all(ids), "an empty id"
+        assert sorted(ids) == sorted(set(ids)), "an id is there twice"
+        referred = [
+            (name, target)
+            for element in elements
+            for name in REFERENCES
+            for target in (element.get(name) or "").split()
+        ]
+        referred += [
+            ("href", address[1:])
+            for element in elements
+            if len(address := element.get("href") or "") > 1 and address.startswith("#")
+        ]
+        assert [each for each in referred if each[1] not in ids] == []
+
+
+# What stands on the page
+
+# The package's own way of running it returns what only that knows to read; here its script is enough.
+PACKAGE = find_spec("axe_playwright_python")
+assert PACKAGE
+assert PACKAGE.origin
+AXE = Path(PACKAGE.origin).with_name("axe.min.js")
+
+OVERFLOWS = """() => ["html", "body", "main", ".page", "#scroll", "#past", ".side", ".sheet"]
+    .flatMap(selector => [...document.querySelectorAll(selector)])
+    .filter(element => element.checkVisibility() && element.scrollWidth > element.clientWidth + 1)
+    .map(element => `${element.tagName}#${element.id} is ${element.scrollWidth} px wide`)"""
+
+
+@cache
+def axe_source() -> str:
+    return AXE.read_text()
+
+
+def violations(page: Page, *only: str, without: tuple[str, ...] = ()) -> list[str]:
+    """What axe-core finds, each as a line that says where."""
+    page.evaluate(f"() => {{ if (!window.axe) {{ {axe_source()} }} }}")
+    options: dict[str, Any] = {
+        "resultTypes": ["violations"],
+        "rules": {
+            "target-size": {"enabled": True},
+            **{name: {"enabled": False} for name in without},
+        },
+    }
+    if only:
+        options["runOnly"] = {"type": "rule", "values": list(only)}
+    found = page.evaluate("options => axe.run(document, options)", options)
+    return [
+        f"{violation['id']}: {node['target']} {' '.join(node['failureSummary'].split())[:300]}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_page(
+    case: Case, scene: Scene, open_page: Open, watch: Watch, request: pytest.FixtureRequest
+) -> None:
+    needed = {name: request.getfixturevalue(name) for name in case.needs}
+    if case.status >= 400:
+        watch.allow(rf"the server responded with a status of {case.status}")
+    options = {"base_url": needed["unset"].url} if "unset" in needed else {}
+    page = open_page(scene[case.who] if case.who else None, viewport=DESK, **options)
+    response = page.goto(case.path.format_map(scene))
+    if case.do:
+        response = case.do(page) or response
+    assert response
+    assert response.status == case.status
+    assert_valid(response.text())
+
+    found: dict[str, list[str]] = {}
+    for width, viewport in {"desk": DESK, "phone": PHONE}.items():
+        if width == "phone" and "desk" in needed:
+            continue
+        page.set_viewport_size(viewport)
+        found[f"too wide, {width}"] = page.evaluate(OVERFLOWS)
+        full = "light" if width == "desk" else "dark"
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            rules = () if scheme == full else ("color-contrast",)
+            found[f"axe, {width}, {scheme}"] = violations(page, *rules)
+    assert {what: faults for what, faults in found.items() if faults} == {}
+
+
+def test_the_audit_sees(open_page: Open, scene: Scene) -> None:
+    """An audit that finds nothing anywhere would let every page pass."""
+    page = open_page(scene["tomasz"], path="/rooms/", viewport=PHONE)
+    page.evaluate(
+        """() => {
+            document.querySelector("main").insertAdjacentHTML("beforeend",
+                `<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">
+                 <p class="wide">${"x".repeat(500)}</p>
+                 <a class="tiny" href="/a">.</a><a class="tiny" href="/b">.</a>`)
+            const sheet = new CSSStyleSheet()
+            sheet.replaceSync(`.wide { color: #ccc; background: #ddd; white-space: nowrap }
+                .tiny { display: inline-block; width: 5px; height: 5px; overflow: hidden }`)
+            document.adoptedStyleSheets.push(sheet)
+        }"""
+    )
+    said = "\n".join(violations(page))
+    for rule in ("image-alt", "color-contrast", "target-size"):
+        assert f"{rule}:" in said
+    assert page.evaluate(OVERFLOWS) != []
+    for broken in ("<p><div></p>", "<i id='a'></i><i id='a'></i>", "<label for='none'>x</label>"):
+        with pytest.raises((AssertionError, html5lib.html5parser.ParseError)):
+            assert_valid(
+                f"<!doctype html><html><head><title>x</title></head><body>{broken}</body></html>"
+            )
+
+
+def test_nothing_that_was_said_is_hidden(scene: Scene, open_page: Open) -> None:
+    """A class of the page's own may mean something else in somebody's code."""
+    page = open_page(scene["tomasz"], path=f"/rooms/{scene['full']}/", viewport=DESK)
+    expect(page.locator(".body pre .c")).not_to_have_count(0)
+    hidden = page.locator(".body, .body *").evaluate_all(
+        "all => all.filter(each => !each.checkVisibility()).map(each => each.outerHTML)"
+    )
+    assert hidden == []
+
+
+def test_the_stream_is_a_valid_document_within_reach_of_everybody(
+    scene: Scene, server: Roomful, open_page: Open
+) -> None:
+    reader = Program.of(scene["tomasz"], server.url)
+    html = ""
+    with reader.http.stream("GET", f"/rooms/{scene['full']}/stream/") as answer:
+        for piece in answer.iter_text():
+            html += piece
+            if "</ul>" in html.partition('id="presence"')[2]:  # who is here follows the messages
+                break
+    assert f'id="m{scene["mine"]}"' in html
+    head, _presence, _rest = html.partition('<ul id="presence"')
+    assert_valid(f"{head}</ol></div></body></html>")
+    assert_valid(reader.http.get(f"/rooms/{scene['full']}/stream/?wait=1").text)
+    reader.close()
+    # With scripts, so that axe can run; the document itself has none. It is a frame of a page, which
+    # has a heading and landmarks.
+    of_pages = ("landmark-one-main", "page-has-heading-one", "region")
+    page = open_page(scene["tomasz"], viewport=PHONE)
+    page.goto(f"/rooms/{scene['full']}/stream/", wait_until="commit")
+    expect(page.locator("#presence")).to_be_attached()
+    assert page.evaluate(OVERFLOWS) == []
+    assert violations(page, without=of_pages) == []
+
+
+def test_no_room_is_forgotten(scene: Scene) -> None:
+    """Each kind of page that has an address of its own is among the cases."""
+    not_pages = {
+        "home", "reader-style", "composer-input", "connection-lost", "poller", "pasted", "changes",
+        "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
+    }  # fmt: skip
+    seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
+            for case in CASES if "there-is-none" not in case.path}  # fmt: skip
+    ours = {pattern.name for pattern in urls.urlpatterns}
+    assert ours - seen - not_pages == set()
