@@ -265,7 +265,7 @@ class Hub(AsyncConsumer):
 
     @staticmethod
     def _steps(room_id: int, version: int) -> list[Step] | None:
-        steps = Room(pk=room_id).steps_after(version)
+        steps = Room.objects.get(pk=room_id).steps_after(version)
         return None if steps is None or fragments.too_far(steps) else steps
 
     async def _sweep(self) -> None:
