@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
-import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
@@ -17,7 +17,7 @@ from django.test import Client
 
 from project.asgi import application
 from rooms.live import presence
-from rooms.live.hub import hub
+from rooms.live.hub import hub, stop_hub
 from rooms.models import announcements
 from tests.cast import signed_in
 
@@ -28,15 +28,20 @@ if TYPE_CHECKING:
 
 PATIENCE = 20  # seconds for what takes one at most, on a machine that is busy
 
+NEVER = 3600.0  # seconds; no test runs as long
+
 in_db = database_sync_to_async
 
 
-@contextmanager
-def new_process() -> Iterator[None]:
-    """Forgets what a process remembers from one test to the next."""
+@asynccontextmanager
+async def new_process() -> AsyncIterator[None]:
+    """Forgets what a process remembers from one test to the next, and lets the hub hear: what it finds by
+    looking every few seconds would hide that it has not heard. Tests call `_sweep` and its like."""
     presence.store().clear()
     announcements._last_stirred.clear()
-    yield
+    with patch.multiple("rooms.live.hub", SWEEP=NEVER, ACCESS_CHECK=NEVER):
+        yield
+    await stop_hub()
     presence.store().clear()
     announcements._last_stirred.clear()
 
@@ -183,9 +188,3 @@ def ear(room: Room) -> OpenRoom:
 
 def session_cookie(client: Client) -> str:
     return client.cookies[settings.SESSION_COOKIE_NAME].value
-
-
-@pytest.fixture
-def one_process() -> Iterator[None]:
-    with new_process():
-        yield

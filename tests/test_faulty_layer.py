@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -57,13 +56,8 @@ async def hub(
         "default": {"BACKEND": "tests.faulty_layer.FaultyLayer", "CONFIG": {"seed": seed}}
     }
     monkeypatch.setattr(hubs, "SWEEP", SWEEP)
-    hub = hubs.hub()
-    yield hub
-    _hub, running = hubs._hubs.pop(asyncio.get_running_loop())
-    for task in (running, *hub._tasks):
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    yield hubs.hub()
+    await hubs.stop_hub()
     await sync_to_async(connections.close_all)()
 
 

@@ -11,16 +11,16 @@ from channels.layers import get_channel_layer
 from rooms.live import hub as hub_module
 from rooms.live.connections import TRY_AGAIN_LATER, Reader
 from rooms.live.fragments import Variant
-from rooms.live.hub import Hub, hub
+from rooms.live.hub import Hub, hub, stop_hub
 from rooms.models import Room, announcements
 from rooms.models.room import STEPS
 from tests.cast import signed_in
 from tests.factories import make_room, say
 from tests.page import Page
-from tests.sockets import ear, in_db, new_process, session_cookie, socket, until, watching
+from tests.sockets import PATIENCE, ear, in_db, new_process, session_cookie, socket, until, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from rooms.live.connections import People
     from rooms.live.news import News
@@ -30,8 +30,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def one_process(place: object) -> Iterator[None]:
-    with new_process():
+async def one_process(place: object) -> AsyncIterator[None]:
+    async with new_process():
         yield
 
 
@@ -475,3 +475,34 @@ async def test_news_go_to_pages_of_other_rooms_only(
         await outsider.until('id="room-list"')
         assert there.words.count('id="room-list"') == outsider.words.count('id="room-list"') == 1
         assert open_room.name not in outsider.words
+
+
+# Its end
+
+
+async def test_it_stops_even_where_a_cancellation_is_swallowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As by asgiref's bridge to threads, if the thread is done just then."""
+    began = asyncio.Event()
+    swallowed = 0
+
+    async def deaf(self: Hub) -> None:
+        nonlocal swallowed
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            swallowed += 1
+            if swallowed > 1:
+                raise
+
+    monkeypatch.setattr(hub_module, "SWEEP", 0)
+    monkeypatch.setattr(Hub, "_sweep", deaf)
+    stopped = hub()
+    await began.wait()
+    async with asyncio.timeout(PATIENCE):
+        await stop_hub()
+    assert swallowed == 2
+    assert not stopped._tasks
+    assert hub() is not stopped

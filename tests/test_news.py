@@ -13,7 +13,7 @@ from tests.page import Page
 from tests.sockets import Socket, in_db, new_process, until, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
     from django.test import Client
 
@@ -23,11 +23,11 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture(autouse=True)
-def one_process(place: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+async def one_process(place: object, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     monkeypatch.setattr(announcements, "STIR_INTERVAL", 0.05)
     monkeypatch.setattr(hub_module, "READ_DELAY", 0.1)
     monkeypatch.setattr(hub_module, "NEWS_DELAY", 0.2)
-    with new_process():
+    async with new_process():
         yield
 
 

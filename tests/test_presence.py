@@ -16,7 +16,7 @@ from tests.services import wait_until
 from tests.sockets import in_db, new_process, until, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from django.test import Client
 
@@ -178,8 +178,8 @@ def test_redis_does_not_keep_a_room_that_nobody_looks_at(redis_server: RedisServ
 
 
 @pytest.fixture
-def one_process(place: object) -> Iterator[None]:
-    with new_process():
+async def one_process(place: object) -> AsyncIterator[None]:
+    async with new_process():
         yield
 
 

@@ -7,20 +7,22 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from rooms.live import consumers
 from rooms.live.connections import FRAME_TOO_BIG, NOT_FOUND, SIGNED_OUT, TOO_MANY_FRAMES
+from rooms.live.hub import hub
 from rooms.models import Message, Room
 from rooms.models.message import BODY_LENGTH
 from rooms.models.room import STEPS
 from tests.cast import signed_in
 from tests.factories import say
 from tests.page import Page
-from tests.sockets import Socket, ear, in_db, new_process, socket, until, watching
+from tests.sockets import Socket, ear, in_db, new_process, session_cookie, socket, until, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
     from rooms.live.fragments import Variant
     from rooms.models import User
@@ -29,8 +31,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def one_process(place: object) -> Iterator[None]:
-    with new_process():
+async def one_process(place: object) -> AsyncIterator[None]:
+    async with new_process():
         yield
 
 
@@ -488,6 +490,34 @@ async def test_signing_out_closes_the_sockets_of_that_session_alone(
         await posted(open_room, alice, "afterwards")
         await stays.until("afterwards")
         assert "afterwards" not in ends.words
+
+
+async def test_who_was_not_told_to_go_is_found_by_looking(
+    alice: User, bob: User, charlie: User, private_room: Room
+) -> None:
+    """What announces a removal, a sign-out or a closed account may be lost like anything else."""
+    await in_db(private_room.add)(charlie)
+    other = await in_db(signed_in)(alice)
+    async with (
+        watching(alice, private_room) as stays,
+        watching(bob, private_room) as removed,
+        watching(other, private_room) as signed_out,
+        watching(charlie, private_room) as closed,
+    ):
+        await hub()._check_access()
+        await posted(private_room, alice, "all are here")
+        for each in (stays, removed, signed_out, closed):
+            await each.until("all are here")
+        await private_room.memberships.filter(user=bob).adelete()
+        await Session.objects.filter(pk=session_cookie(other)).adelete()
+        charlie.is_active = False
+        await charlie.asave()
+        await hub()._check_access()
+        assert await removed.until_closed() == NOT_FOUND
+        assert await signed_out.until_closed() == SIGNED_OUT
+        assert await closed.until_closed() == SIGNED_OUT
+        await posted(private_room, alice, "alone")
+        await stays.until("alone")
 
 
 async def test_a_socket_that_closes_is_forgotten(bob: User, open_room: Room) -> None:

@@ -20,7 +20,7 @@ from tests.factories import say
 from tests.sockets import PATIENCE, ear, in_db, new_process, until, watching
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from rooms.models import Message, User
 
@@ -30,8 +30,8 @@ AGAIN = '<meta http-equiv="refresh" content="0; url=./">'
 
 
 @pytest.fixture(autouse=True)
-def one_process(place: object) -> Iterator[None]:
-    with new_process():
+async def one_process(place: object) -> AsyncIterator[None]:
+    async with new_process():
         yield
 
 
@@ -64,12 +64,13 @@ class Reading:
 
     async def until_the_end(self) -> str:
         """All that came after what was read before."""
-        before = len(self.shown)
-        while True:
+        before, deadline = len(self.shown), time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             try:
                 await self.piece()
             except Ended:
                 return self.shown[before:]
+        raise TimeoutError("it does not end")
 
 
 async def client_of(client: Client) -> AsyncClient:

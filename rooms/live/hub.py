@@ -70,6 +70,9 @@ class Hub(AsyncConsumer):
 
     # Life
 
+    def start(self) -> None:
+        self._start(self.run())
+
     async def run(self) -> None:
         """Listen until cancelled; begin anew should listening itself fail."""
         self._start(self._every(SWEEP, self._sweep))
@@ -104,6 +107,17 @@ class Hub(AsyncConsumer):
         except Exception:
             logger.exception("event %s was not handled", message.get("type"))
             await self._guarded(self._sweep)
+
+    async def stop(self) -> None:
+        """End everything that `run` has begun, and `run` itself.
+
+        A cancellation can get lost: asgiref's bridge to threads swallows one that comes just as the
+        thread is done. So it is repeated until everything has ended.
+        """
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=0.1)
 
     def _start(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)
@@ -460,9 +474,7 @@ def named(here: dict[int, set[int]], writing: dict[int, set[int]]) -> dict[int, 
     }
 
 
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Hub, asyncio.Task[None]]] = (
-    WeakKeyDictionary()
-)
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
 def hub() -> Hub:
@@ -470,6 +482,13 @@ def hub() -> Hub:
     a server has one."""
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
-        made = Hub()
-        _hubs[loop] = made, loop.create_task(made.run())
-    return _hubs[loop][0]
+        _hubs[loop] = made = Hub()
+        made.start()
+    return _hubs[loop]
+
+
+async def stop_hub() -> None:
+    """Stop the hub of this event loop, if it has one; the next page would start another."""
+    stopped = _hubs.pop(asyncio.get_running_loop(), None)
+    if stopped is not None:
+        await stopped.stop()
