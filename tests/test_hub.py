@@ -454,6 +454,34 @@ async def test_what_is_said_soon_after_is_read_too(
         assert spoke
 
 
+async def test_what_is_said_right_after_one_looked_is_counted_too(
+    alice: User, bob: User, open_room: Room, private_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look that a third room caused comes soon after the first message, and before the second,
+    which the first one's announcement stands for as well."""
+    monkeypatch.setattr(hub_module, "READ_DELAY", 0.2)
+    monkeypatch.setattr(hub_module, "NEWS_DELAY", 0.6)
+    third = await in_db(make_room)("Shed", alice)
+    async with watching(bob, private_room) as elsewhere:
+        mark_read, looks = hub()._mark_read, 0
+
+        async def mark_and_speak() -> None:
+            nonlocal looks
+            await mark_read()
+            looks += 1
+            if looks == 2:  # right before the look
+                await posted(open_room, alice, "one")
+                await until(lambda: open_room.pk in hub()._stirred, "the hub heard of it")
+
+        monkeypatch.setattr(hub(), "_mark_read", mark_and_speak)
+        await posted(third, alice, "what makes the hub look")
+        await elsewhere.until('<span class="count">1')
+        rung = announcements._last_stirred[open_room.pk]
+        await posted(open_room, alice, "two")
+        assert announcements._last_stirred[open_room.pk] == rung, "nothing was announced for it"
+        await elsewhere.until('<span class="count">2')
+
+
 @pytest.mark.usefixtures("soon")
 async def test_news_go_to_pages_of_other_rooms_only(
     alice: User, bob: User, charlie: User, open_room: Room, private_room: Room

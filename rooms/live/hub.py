@@ -64,7 +64,7 @@ class Hub(AsyncConsumer):
         self._opening = asyncio.Lock()
         self._unseen: set[int] = set()  # rooms whose presence is to be looked at
         self._look = asyncio.Event()
-        self._stirred: set[int] = set()
+        self._stirred: dict[int, float] = {}  # rooms, and when each was last heard of
         self._stirred_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -217,7 +217,7 @@ class Hub(AsyncConsumer):
 
     async def place_stirred(self, event: dict[str, Any]) -> None:
         """Something was said in a room; those who sit in another may want to know, but not at once."""
-        self._stirred.add(event["room"])
+        self._stirred[event["room"]] = time.monotonic()
         if self._stirred_task is None or self._stirred_task.done():
             self._stirred_task = self._start(self._tell_of_stirred())
 
@@ -356,16 +356,19 @@ class Hub(AsyncConsumer):
     # Other rooms
 
     async def _tell_of_stirred(self) -> None:
-        while self._stirred:  # anew, if something was said while others were being told
+        """Look at each room until nothing was heard of it for `NEWS_DELAY` before: what is said within
+        `STIR_INTERVAL` after an event is announced by that event, too."""
+        while self._stirred:
             await asyncio.sleep(READ_DELAY)
             await self._guarded(self._mark_read)
             await asyncio.sleep(NEWS_DELAY - READ_DELAY)
             await self._guarded(self._mark_read)  # what was said in between has been seen as well
-            stirred, self._stirred = self._stirred, set()
+            stirred, soon = set(self._stirred), time.monotonic() - NEWS_DELAY
+            self._stirred = {room: heard for room, heard in self._stirred.items() if heard > soon}
             await self._guarded(partial(self._tell, stirred))
 
     async def _mark_read(self) -> None:
-        for room_id in self._stirred & set(self.rooms):
+        for room_id in self._stirred.keys() & self.rooms.keys():
             users = self.rooms[room_id].users()
             if users:
                 await database_sync_to_async(Room(pk=room_id).mark_read)(users)

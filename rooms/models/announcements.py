@@ -52,8 +52,8 @@ def room_changed(
 
 
 def room_stirred(room_id: int) -> None:
-    """Something new was said, for those who sit in another room. Coalesced: the listeners wait longer
-    than `STIR_INTERVAL` before they look, so that the last one is always seen."""
+    """Something new was said, for those who sit in another room. Coalesced: the listeners look until
+    they have heard nothing for longer than `STIR_INTERVAL`, so that the last one is always seen."""
     now = time.monotonic()
     if now - _last_stirred.get(room_id, -STIR_INTERVAL) < STIR_INTERVAL:
         return
