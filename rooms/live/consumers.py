@@ -82,7 +82,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             await self.close()  # before it is accepted: an outsider learns nothing
             return
         self.user: User = user
-        self.room_id = room.pk
+        self.room_id, self.slug = room.pk, room.slug
         self.reader = Reader(
             user.pk, self.scope["session"].session_key or "", variant_of(user, self.scope)
         )
@@ -205,7 +205,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         if code == SIGNED_OUT:
             await self.send(text_data=fragments.signed_out(self.reader.variant))
         elif code == NOT_FOUND:
-            await self.send(text_data=fragments.gone(self.reader.variant))
+            await self.send(text_data=fragments.gone(self.slug, self.reader.variant))
         await self.close(code)
 
 

@@ -164,19 +164,19 @@ def whole_list(
         )
 
 
-def people(here: Sequence[Person], total: int, variant: Variant, *, swap: bool = True) -> str:
+def people(here: Sequence[Person], total: int, variant: Variant) -> str:
     """The list of who is here, cut at `PEOPLE_SHOWN`, and how many that are in all."""
     with variant.active():
         return render_to_string(
             "rooms/_presence.html",
-            {"people": here, "total": total, "more": total - len(here), "swap": swap},
+            {"people": here, "total": total, "more": total - len(here), "swap": True},
         )
 
 
-def typing(writing: Sequence[Person], variant: Variant, *, swap: bool = True) -> str:
+def typing(writing: Sequence[Person], variant: Variant) -> str:
     """Who is writing. It names everybody, the reader too: the reader's sheet hides their own name."""
     with variant.active():
-        return render_to_string("rooms/_typing.html", {"people": writing, "swap": swap})
+        return render_to_string("rooms/_typing.html", {"people": writing, "swap": True})
 
 
 def alive(version: int) -> str:
@@ -186,10 +186,10 @@ def alive(version: int) -> str:
     )
 
 
-def gone(variant: Variant) -> str:
+def gone(slug: str, variant: Variant) -> str:
     """The room is no longer open to whoever reads this."""
     with variant.active():
-        return render_to_string("stream/gone.html")
+        return render_to_string("stream/gone.html", {"slug": slug})
 
 
 def signed_out(variant: Variant) -> str:

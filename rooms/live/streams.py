@@ -32,6 +32,7 @@ class Stream:
 
     def __init__(self, room_id: int, reader: Reader) -> None:
         self.room_id, self.reader = room_id, reader
+        self.over = False  # for good; else the browser is told to load it again
         self.queue: asyncio.Queue[str | Sequence[Step] | None] = asyncio.Queue(QUEUE)
 
     # The hub calls these
@@ -51,6 +52,7 @@ class Stream:
 
     async def end(self, code: int) -> None:
         if code in (NOT_FOUND, SIGNED_OUT):
+            self.over = True
             with self.reader.variant.active():
                 self._put(render_to_string("stream/plain_end.html", {"gone": code == NOT_FOUND}))
         self._put(None)
@@ -76,7 +78,8 @@ class Stream:
                 yield self._people(room.people)
             async for piece in self._live(history.room.version):
                 yield piece
-            yield again
+            if not self.over:
+                yield again
         finally:
             await hub().leave(self.room_id, self)
 
@@ -119,7 +122,12 @@ class Stream:
             )
 
     def _people(self, people: People) -> str:
-        variant = self.reader.variant
-        return fragments.people(people.here, people.total, variant, swap=False) + fragments.typing(
-            people.writing, variant, swap=False
-        )
+        with self.reader.variant.active():
+            return render_to_string(
+                "stream/plain_people.html",
+                {
+                    "people": people.here,
+                    "more": people.total - len(people.here),
+                    "writing": people.writing,
+                },
+            )

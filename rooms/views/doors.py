@@ -64,7 +64,8 @@ def reader_required(
         except Http404:
             if not request.htmx:
                 raise
-            return HttpResponse(fragments.gone(Variant.current()), status=404)
+            swaps = fragments.gone(str(kwargs["slug"]), Variant.current())
+            return HttpResponse(swaps, status=404)
 
     return enter
 
