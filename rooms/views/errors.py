@@ -76,7 +76,13 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if request.headers.get("HX-Request") == "true":
         swaps = fragments.back(get_token(request), Variant.current())
         return HttpResponse(swaps, status=403, headers={"HX-Trigger": "resend"})
-    context: dict[str, object] = {"no_cookies": reason == REASON_NO_CSRF_COOKIE}
+    context: dict[str, object] = {
+        "no_cookies": reason == REASON_NO_CSRF_COOKIE,
+        # a message is the one thing here that somebody may have written for long
+        "written": "\n".join(
+            filter(None, request.POST.getlist("text") + request.POST.getlist("lines"))
+        ),
+    }
     return _page(request, "403_csrf.html", 403, context)
 
 
