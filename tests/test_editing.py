@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,6 +52,12 @@ def change(page: Page, client: Client, where: str, **data: object) -> Answer:
     more = {"after": page.cursor} if cursors else {}
     answer = client.post(where, {**data, **more}, headers=HTMX)
     page.answer(answer.content.decode())
+    if "HX-Trigger" in answer.headers:  # it asks for what has changed, as it does every few seconds
+        assert json.loads(answer.headers["HX-Trigger"]) == {"changed": {"target": "#watch"}}
+        watch = page.one("#watch")
+        assert "changed" in watch.attributes["hx-trigger"]
+        where = f"{where.rsplit('/', 3)[0]}/{watch.attributes['hx-get']}"
+        page.answer(client.get(where, {"after": page.cursor}, headers=HTMX).content.decode())
     page_is_clean(page)
     return answer
 
@@ -347,7 +354,7 @@ def test_a_message_is_deleted_from_its_row_after_a_question(
     assert not view.all("#m2 .actions")
 
 
-def test_the_answer_to_an_edit_brings_what_came_meanwhile(
+def test_an_edit_brings_what_came_meanwhile(
     alice: User, bob_client: Client, open_room: Room, message: Message
 ) -> None:
     page = in_room(bob_client, open_room)

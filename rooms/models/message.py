@@ -165,29 +165,33 @@ class Message(models.Model):
     def may_be_changed_by(self, user: User) -> bool:
         return self.author_id == user.pk and self.deleted_at is None
 
-    def edit(self, body: str, *, by: User) -> None:
+    def edit(self, body: str, *, by: User) -> bool:
         """Give the message another text. Raises `MessageRefused` or `PermissionDenied`.
 
-        A text equal to the present one changes nothing, so that a repeated form is harmless.
+        A text equal to the present one changes nothing, so that a repeated form is harmless. Returns
+        whether anything has changed.
         """
         body = clean_body(body)
         with self.room.changing() as room:
             message = self._for_change(by)
             if message.body == body:
-                return
+                return False
             message.body, message.edited_at, message.version = body, timezone.now(), room.step()
             message.save(update_fields=["body", "edited_at", "version"])
             room.announce(message.as_row(room, message.author))
+        return True
 
-    def delete_for_everybody(self, *, by: User) -> None:
-        """Erase the text and leave a tombstone. Raises `PermissionDenied`; harmless if repeated."""
+    def delete_for_everybody(self, *, by: User) -> bool:
+        """Erase the text and leave a tombstone. Raises `PermissionDenied`; harmless if repeated. Returns
+        whether anything has changed."""
         with self.room.changing() as room:
             message = self._for_change(by, may_be_deleted=True)
             if message.deleted_at is not None:
-                return
+                return False
             message.body, message.deleted_at, message.version = "", timezone.now(), room.step()
             message.save(update_fields=["body", "deleted_at", "version"])
             room.announce(message.as_row(room, message.author))
+        return True
 
     def _for_change(self, by: User, *, may_be_deleted: bool = False) -> Message:
         """The message as it is now, under the room's lock."""

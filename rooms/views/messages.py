@@ -11,6 +11,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
 
 from ..live import fragments
 from ..live.fragments import Variant
@@ -121,8 +122,8 @@ def edit(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRespo
     if request.method == "POST":
         text = request.POST.get("text", "")
         try:
-            message.edit(text, by=request.user)
-            return _done(request, message)
+            changed = message.edit(text, by=request.user)
+            return _done(request, message, changed=changed)
         except MessageRefused as refusal:
             error = " ".join(refusal.messages)
     return _form(request, message, "edit", {"text": text, "error": error})
@@ -136,8 +137,8 @@ def delete(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRes
     error = ""
     if request.method == "POST":
         try:
-            message.delete_for_everybody(by=request.user)
-            return _done(request, message)
+            changed = message.delete_for_everybody(by=request.user)
+            return _done(request, message, changed=changed)
         except MessageRefused as refusal:
             error = " ".join(refusal.messages)
     return _form(request, message, "delete", {"body": to_html(message.body), "error": error})
@@ -153,17 +154,17 @@ def _form(
     return render(request, template, context_of_page, status=status)
 
 
-def _done(request: AuthenticatedHttpRequest, message: Message) -> HttpResponse:
+def _done(request: AuthenticatedHttpRequest, message: Message, *, changed: bool) -> HttpResponse:
     message.refresh_from_db(fields=["body", "version", "edited_at", "deleted_at"])
     if not request.htmx:
         if message.deleted_at is not None:
             notices.success(request, _("The message was deleted."))
         return redirect("message", slug=message.room.slug, number=message.number)
-    if "live" in request.POST:
-        # The socket shows it, and may have put a new row in the place of the one that asks: htmx would
-        # look for what the answer names in a tree that is no longer the page's.
-        return HttpResponse(status=204)
-    swaps = changes_after(request, message.room)
-    if not swaps:  # a page of the past has no cursor
-        swaps = fragments.in_place(message.as_row(message.room, message.author), Variant.current())
-    return HttpResponse(swaps)
+    if changed and "after" in request.POST:
+        # The socket shows it, or else a poll, at once. Either may have put a new row in the place of the
+        # one that asks, and htmx would look for what the answer names in a tree that is no longer the
+        # page's.
+        return trigger_client_event(HttpResponse(status=204), "changed", {"target": "#watch"})
+    # nothing else puts a new row into a page of the past, which has no cursor, or over the same text
+    row = message.as_row(message.room, message.author)
+    return HttpResponse(fragments.in_place(row, Variant.current()))
