@@ -15,6 +15,7 @@ run() {
 
 run 'SQLite and memory' tests --ignore=tests/browser --stack=small
 run 'PostgreSQL and Redis' tests --ignore=tests/browser --stack=full
-# What lies in unproven/ has not passed as a whole yet.
-run 'Browser' tests/browser --ignore=tests/browser/unproven --stack=browser
+# Most of these wait for what takes its time, such as a lease that lapses: hence more than there are cores.
+run 'Browser' tests/browser --stack=browser -m 'not alone' --numprocesses=3 --dist=loadfile
+run 'Browser, typing' tests/browser --stack=browser -m alone
 exit "$failed"

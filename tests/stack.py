@@ -48,7 +48,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     folder = tempfile.mkdtemp(prefix="roomful-test-")
     early_config.stash[folder_key] = folder
     os.environ["DATA_DIR"] = folder
-    if stack == "full":
+    # With pytest-xdist each worker has a stack of its own, and who only hands out the tests needs none.
+    only_hands_out = early_config.known_args_namespace.numprocesses and not os.environ.get(
+        "PYTEST_XDIST_WORKER"
+    )
+    if stack == "full" and not only_hands_out:
         early_config.stash[postgres_key] = postgres = PostgresServer()
         postgres.start()
         early_config.stash[redis_key] = redis = RedisServer()

@@ -122,11 +122,16 @@ class Watch:
 
     def __init__(self) -> None:
         self.complaints: list[str] = []
+        self.stopped = False
         self._allowed: list[re.Pattern[str]] = []
 
     def allow(self, pattern: str) -> None:
         """From the start to the end of this test, complaints that match do not count."""
         self._allowed.append(re.compile(pattern))
+
+    def stop(self) -> None:
+        """What a page complains of while it is being closed does not count."""
+        self.stopped = True
 
     def attach(self, context: BrowserContext) -> None:
         context.on("console", self._on_console)
@@ -140,11 +145,14 @@ class Watch:
         ]
 
     def _on_console(self, message: ConsoleMessage) -> None:
+        if self.stopped:
+            return
         if message.type == "error" or "Content Security Policy" in message.text:
             self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _on_error(self, error: WebError) -> None:
-        self.complaints.append(str(error.error))
+        if not self.stopped:
+            self.complaints.append(str(error.error))
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +166,7 @@ def watch() -> Iterator[Watch]:
 @pytest.fixture
 def new_context(
     new_context: Callable[..., BrowserContext], watch: Watch, server: Roomful
-) -> Callable[..., BrowserContext]:
+) -> Iterator[Callable[..., BrowserContext]]:
     """pytest-playwright's own, which `context` and `page` come from too, under watch."""
 
     def watched(**options: Any) -> BrowserContext:
@@ -167,7 +175,8 @@ def new_context(
         watch.attach(context)
         return context
 
-    return watched
+    yield watched
+    watch.stop()
 
 
 @pytest.fixture(params=TIERS)

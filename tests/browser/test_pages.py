@@ -131,7 +131,7 @@ def arrange() -> Scene:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # pytest may go to another module in between and come back
 def scene(server: Roomful) -> Scene:
     return arrange()
 
