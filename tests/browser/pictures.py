@@ -1,8 +1,8 @@
 """Takes the pictures of the README, with a community that anybody would like to join.
 
-    PICTURES=docs/pictures .venv/bin/python -m pytest tests/browser/test_screens.py --stack=browser
+    PICTURES=docs/pictures .venv/bin/python -m pytest tests/browser/pictures.py --stack=browser
 
-Otherwise nothing happens: the pictures are in the repository, and tests leave that as it is.
+It is no test and is not collected as one: the pictures are in the repository, which tests leave as it is.
 """
 
 from __future__ import annotations
@@ -24,11 +24,7 @@ from tests.browser.visitor import in_thread, path_of
 from tests.process import REPOSITORY, Roomful
 from tests.programs import Listener, Program
 
-FOLDER = os.environ.get("PICTURES", "")
-
-pytestmark = pytest.mark.skipif(
-    not FOLDER, reason="takes pictures only where PICTURES says where to"
-)
+FOLDER = os.environ["PICTURES"]
 
 ZONE = "Europe/Berlin"
 SHARP = 2  # device pixels for each of the page's, as most screens have by now
