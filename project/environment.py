@@ -210,20 +210,30 @@ def database(name: str, default: Path) -> dict[str, Any]:
     return {"OPTIONS": {}, **found}
 
 
-def redis(name: str) -> str:
+def redis(name: str) -> list[str]:
+    """Redis servers, separated by commas, in the order in which rooms are dealt out to them."""
     value = text(name)
     if not value:
-        return ""
-    allowed = 'it must be like "redis://host:6379/0", "rediss://…" or "unix:///run/redis.sock"'
-    parts = _secret_url(name, value, allowed, _REDIS_SCHEMES)
-    if parts.scheme == "unix":
-        if not parts.path.startswith("/"):
-            refuse(name, f"{_shown(value)} without a path", allowed)
-    elif not parts.hostname or not re.fullmatch(r"/?[0-9]*", parts.path):
-        refuse(
-            name, f"{_shown(value)} without a host, or with a database that is no number", allowed
-        )
-    return value
+        return []
+    allowed = (
+        'it must be like "redis://host:6379/0", "rediss://…" or "unix:///run/redis.sock",'
+        " or several of these separated by commas"
+    )
+    urls = [part.strip() for part in value.split(",")]
+    for url in urls:
+        if not url:
+            refuse(name, "a list with an empty place in it", allowed)
+        parts = _secret_url(name, url, allowed, _REDIS_SCHEMES)
+        if parts.scheme == "unix":
+            if not parts.path.startswith("/"):
+                refuse(name, f"{_shown(url)} without a path", allowed)
+        elif not parts.hostname or not re.fullmatch(r"/?[0-9]*", parts.path):
+            refuse(
+                name, f"{_shown(url)} without a host, or with a database that is no number", allowed
+            )
+    if len(set(urls)) < len(urls):
+        refuse(name, "a list that names one Redis twice", "each must be another")
+    return urls
 
 
 def email(name: str) -> dict[str, Any]:

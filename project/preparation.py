@@ -33,16 +33,15 @@ def reach_services() -> None:
         connection.ensure_connection()
     except (DatabaseError, psycopg.Error) as error:
         environment.stop(f"The database of DATABASE_URL can't be reached: {_in_one_line(error)}.")
-    if settings.REDIS_URL:
+    for number, url in enumerate(settings.REDIS_URLS, start=1):
         try:
             with redis.Redis.from_url(
-                settings.REDIS_URL,
-                socket_connect_timeout=PATIENCE,
-                socket_timeout=PATIENCE,
+                url, socket_connect_timeout=PATIENCE, socket_timeout=PATIENCE
             ) as client:
                 client.ping()
         except (redis.RedisError, OSError, ValueError) as error:
-            environment.stop(f"The Redis of REDIS_URL can't be reached: {_in_one_line(error)}.")
+            which = f"Redis {number}" if len(settings.REDIS_URLS) > 1 else "The Redis"
+            environment.stop(f"{which} of REDIS_URL can't be reached: {_in_one_line(error)}.")
 
 
 def is_migrated() -> bool:

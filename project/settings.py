@@ -140,8 +140,8 @@ DATABASES: dict[str, dict[str, Any]] = {"default": {**_database, "CONN_MAX_AGE":
 
 # What processes share.
 
-REDIS_URL = environment.redis("REDIS_URL")
-if PROCESSES > 1 and not REDIS_URL:
+REDIS_URLS = environment.redis("REDIS_URL")
+if PROCESSES > 1 and not REDIS_URLS:
     environment.refuse("PROCESSES", f'"{PROCESSES}"', "more than 1 needs REDIS_URL to be set")
 
 # Two places can use one Redis, and pub/sub knows no databases, so their names must differ. The
@@ -150,17 +150,19 @@ REDIS_PREFIX = "roomful-" + hashlib.sha256(b"prefix" + SECRET_KEY.encode()).hexd
 
 CHANNEL_LAYERS: dict[str, dict[str, Any]]
 CACHES: dict[str, dict[str, Any]]
-if REDIS_URL:
+if REDIS_URLS:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL], "prefix": REDIS_PREFIX},
+            # Deals the groups, and so the rooms, out to all of them by name.
+            "CONFIG": {"hosts": REDIS_URLS, "prefix": REDIS_PREFIX},
         }
     }
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
-            "LOCATION": REDIS_URL,
+            # Of several, Django would take the others for replicas of the first.
+            "LOCATION": REDIS_URLS[0],
             "KEY_PREFIX": REDIS_PREFIX,
         }
     }

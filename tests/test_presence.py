@@ -6,41 +6,63 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
+from channels_redis.pubsub import RedisPubSubLoopLayer
 
 from rooms.live import fragments, presence
 from rooms.live.hub import hub
-from rooms.live.presence import MemoryStore, RedisStore, Store
+from rooms.live.presence import MemoryStore, RedisStore, ShardedStore, Store
+from rooms.models.announcements import room_group
 from tests.factories import make_crowd
 from tests.page import Page
-from tests.services import wait_until
+from tests.services import RedisServer, wait_until
 from tests.sockets import in_db, new_process, until, watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from django.test import Client
+    from pytest_django import Settings
 
     from rooms.models import Room, User
-    from tests.services import RedisServer
 
-ROOM, OTHER = 1, 2
+ROOM, OTHER = 1, 2  # with two servers each has one of them
 LONG, SHORT = (
     600.0,
     0.5,
 )  # seconds of a lease that outlives the test, and of one that a test waits for
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(scope="module")
+def two_servers(redis_server: RedisServer) -> Iterator[list[RedisServer]]:
+    second = RedisServer()
+    second.start()
+    yield [redis_server, second]
+    second.remove()
+
+
+@pytest.fixture(autouse=True)
+def known_shards(settings: Settings) -> None:
+    """Where a room lies depends on the place's prefix, which is made of its secret key."""
+    settings.REDIS_PREFIX = "roomful-test"
+
+
+@pytest.fixture(params=["memory", "redis", "two redis"])
 def another(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
     """Makes the store as another process would have it; in memory there is but one process."""
     if request.param == "memory":
         only = MemoryStore()
         yield lambda: only
         return
-    server: RedisServer = request.getfixturevalue("redis_server")
-    RedisStore(server.url).clear()
-    yield lambda: RedisStore(server.url)
-    RedisStore(server.url).clear()
+    servers: list[RedisServer] = request.getfixturevalue("two_servers")
+
+    def made() -> Store:
+        first, second = [RedisStore(server.url) for server in servers]
+        return ShardedStore([first, second]) if request.param == "two redis" else first
+
+    made().clear()
+    yield made
+    made().clear()
 
 
 @pytest.fixture
@@ -172,6 +194,76 @@ def test_redis_does_not_keep_a_room_that_nobody_looks_at(redis_server: RedisServ
     key = store._key("here", ROOM)
     assert 0 < store._redis.ttl(key) <= 3600
     store.clear()
+
+
+# Several servers
+
+
+@pytest.fixture
+def on_two(two_servers: list[RedisServer]) -> Iterator[ShardedStore]:
+    store = ShardedStore([RedisStore(server.url) for server in two_servers])
+    store.clear()
+    yield store
+    store.clear()
+
+
+def test_the_rooms_are_dealt_out_evenly_and_no_server_knows_anothers(
+    on_two: ShardedStore, two_servers: list[RedisServer]
+) -> None:
+    rooms = range(1, 21)
+    on_two.renew("here", [(room, 7) for room in rooms], "a", LONG)
+    assert on_two.held("here", rooms) == {room: {7} for room in rooms}
+    known = [
+        {room for room, people in RedisStore(server.url).held("here", rooms).items() if people}
+        for server in two_servers
+    ]
+    assert known[0] | known[1] == set(rooms)
+    assert not known[0] & known[1]
+    assert [len(known[0]), len(known[1])] == [10, 10]
+
+
+@pytest.mark.parametrize("servers", range(2, 12))
+def test_a_rooms_leases_lie_where_its_events_go(servers: int, settings: Settings) -> None:
+    urls = [f"redis://host-{number}" for number in range(servers)]
+    layer = RedisPubSubLoopLayer(hosts=urls, prefix=settings.REDIS_PREFIX)
+    store = ShardedStore([MemoryStore() for _ in urls])
+    for room in range(5_000):
+        events = layer._get_shard(layer._get_group_channel_name(room_group(room)))
+        assert events.host["address"] == urls[store.shard(room)]
+
+
+def test_a_lost_server_costs_the_rooms_of_the_other_nothing(
+    two_servers: list[RedisServer], own_redis: RedisServer
+) -> None:
+    store = ShardedStore([RedisStore(own_redis.url), RedisStore(two_servers[1].url)])
+    lost, kept = sorted((ROOM, OTHER), key=store.shard)
+    assert (store.shard(lost), store.shard(kept)) == (0, 1)
+    both = [(lost, 7), (kept, 7)]
+    store.renew("here", both, "a", LONG)
+    assert store.held("here", [lost, kept]) == {lost: {7}, kept: {7}}
+    own_redis.stop()
+    assert store.held("here", [lost, kept]) == {kept: {7}}
+    with pytest.raises(redis.ConnectionError):
+        store.held("here", [lost])
+    with pytest.raises(redis.ConnectionError):
+        store.renew("here", [(lost, 8), (kept, 8)], "a", LONG)
+    assert store.held("here", [kept]) == {kept: {7, 8}}
+    own_redis.start()
+    assert store.held("here", [lost, kept]) == {lost: set(), kept: {7, 8}}
+    store.clear()
+
+
+def test_a_page_shows_nobody_where_the_leases_are_out_of_reach(
+    two_servers: list[RedisServer], own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ShardedStore([RedisStore(own_redis.url), RedisStore(two_servers[1].url)])
+    lost, kept = sorted((ROOM, OTHER), key=store.shard)
+    store.renew("here", [(lost, 7), (kept, 7)], "a", LONG)
+    monkeypatch.setattr(presence, "store", lambda: store)
+    assert presence.counts([lost, kept]) == {lost: 1, kept: 1}
+    own_redis.stop()
+    assert presence.counts([lost, kept]) == {lost: 0, kept: 1}
+    store._stores[1].clear()
 
 
 # What pages are told

@@ -41,6 +41,9 @@ WRONG = [
     ("REDIS_URL", f"http://me:{SECRET}@redis", '"http:…"', "redis://"),
     ("REDIS_URL", f"redis://me:{SECRET}@redis/zero", '"redis:…"', "redis://"),
     ("REDIS_URL", f"redis://me:pass:{SECRET}", '"redis:…"', "redis://"),
+    ("REDIS_URL", f"redis://a,http://me:{SECRET}@b", '"http:…"', "separated by commas"),
+    ("REDIS_URL", f"redis://me:{SECRET}@a,", "an empty place", "separated by commas"),
+    ("REDIS_URL", f"redis://me:{SECRET}@a, redis://me:{SECRET}@a", "twice", "another"),
     ("SECRET_KEY", SECRET, "too short", "at least 50 characters"),
     ("SECRET_KEY", SECRET[0] * 60, "too easy to guess", "random"),
     ("SESSION_DAYS", "-1", '"-1"', "from 1 to 3650"),
@@ -125,11 +128,11 @@ def test_check_for_deployment_finds_nothing(variables: dict[str, str], tmp_path:
 
 def test_a_variable_that_is_set_but_empty_counts_as_not_set(tmp_path: Path) -> None:
     empty = dict.fromkeys(set(VARIABLES) - {"DATA_DIR"}, "")
-    names = ["DEBUG", "PORT", "REDIS_URL", "ALLOWED_HOSTS", "TIME_ZONE"]
+    names = ["DEBUG", "PORT", "REDIS_URLS", "ALLOWED_HOSTS", "TIME_ZONE"]
     assert shown(tmp_path, *names, **empty) == [
         "False",
         "8000",
-        "''",
+        "[]",
         "['localhost', '127.0.0.1', '[::1]']",
         "'UTC'",
     ]
@@ -170,13 +173,24 @@ def test_an_address_to_listen_on_is_one_to_answer_to(tmp_path: Path) -> None:
 def test_one_url_moves_everything_shared_to_redis(tmp_path: Path) -> None:
     url = "redis://127.0.0.1:6379/1"
     layer, cache, known = shown(
-        tmp_path, "CHANNEL_LAYERS", "CACHES", "REDIS_URL", REDIS_URL=url, PROCESSES="4"
+        tmp_path, "CHANNEL_LAYERS", "CACHES", "REDIS_URLS", REDIS_URL=url, PROCESSES="4"
     )
     assert "RedisPubSubChannelLayer" in layer
     assert url in layer
     assert "RedisCache" in cache
     assert url in cache
-    assert known == repr(url)
+    assert known == repr([url])
+
+
+def test_several_urls_share_the_channel_layer_and_the_first_has_the_cache(tmp_path: Path) -> None:
+    first, second = "redis://127.0.0.1:6379/1", "unix:///run/redis.sock"
+    layer, cache, known = shown(
+        tmp_path, "CHANNEL_LAYERS", "CACHES", "REDIS_URLS", REDIS_URL=f"{first}, {second}"
+    )
+    assert known == repr([first, second])
+    assert known in layer
+    assert first in cache
+    assert second not in cache
 
 
 def test_mail_is_printed_until_there_is_a_server(tmp_path: Path) -> None:

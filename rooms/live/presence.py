@@ -4,8 +4,9 @@ Whoever is in a room holds a lease that is renewed while a page of theirs is ope
 when it is not. A process that is killed cannot leave a ghost behind for longer than the lease, and many
 tabs are one person because the answer is a set of people.
 
-Two stores with one interface: this process's memory, or Redis where several processes share a place.
-Both are synchronous; the hub calls them from a thread.
+Two stores with one interface: this process's memory, or Redis where several processes share a place, be
+it one server or several among which the rooms are dealt out. All are synchronous; the hub calls them
+from a thread.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ import threading
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
+from zlib import crc32
 
 import redis
 from django.conf import settings
 
+from ..models.announcements import room_group
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +48,8 @@ class Store(Protocol):
         was held before: a smaller number than last time shortens it."""
 
     def held(self, kind: Kind, rooms: Iterable[int]) -> dict[int, set[int]]:
-        """The people with a lease in each of the rooms, by any holder."""
+        """The people with a lease in each of the rooms, by any holder. Rooms whose leases are out of
+        reach are left out, and if there are none but those, the reason is raised."""
 
     def clear(self) -> None:
         """End all leases."""
@@ -136,10 +141,61 @@ class RedisStore:
         return f"{settings.REDIS_PREFIX}:lease:{kind}:{room}"
 
 
+class ShardedStore:
+    """For several Redis servers: each room's leases are on one of them, and one that is lost costs no
+    other's rooms anything."""
+
+    def __init__(self, stores: Sequence[Store]) -> None:
+        self._stores = stores
+
+    def renew(
+        self, kind: Kind, entries: Iterable[tuple[int, int]], holder: str, seconds: float
+    ) -> None:
+        by_store: dict[int, list[tuple[int, int]]] = {}
+        for room, person in entries:
+            by_store.setdefault(self.shard(room), []).append((room, person))
+        failed = None
+        for shard, some in by_store.items():
+            try:
+                self._stores[shard].renew(kind, some, holder, seconds)
+            except redis.RedisError as error:
+                failed = error
+        if failed:
+            raise failed
+
+    def held(self, kind: Kind, rooms: Iterable[int]) -> dict[int, set[int]]:
+        by_store: dict[int, list[int]] = {}
+        for room in rooms:
+            by_store.setdefault(self.shard(room), []).append(room)
+        found: dict[int, set[int]] = {}
+        failed = None
+        for shard, some in by_store.items():
+            try:
+                found.update(self._stores[shard].held(kind, some))
+            except redis.RedisError as error:
+                failed = error
+        if failed and not found:
+            raise failed
+        return found
+
+    def clear(self) -> None:
+        for store in self._stores:
+            store.clear()
+
+    def shard(self, room: int) -> int:
+        """Which of the servers is the room's: that one to which the channel layer sends its events (the
+        formula is channels_redis's), so that with a lost server a room loses either both or nothing."""
+        group = f"{settings.REDIS_PREFIX}__group__{room_group(room)}"
+        return int((crc32(group.encode()) & 0xFFF) / (4096 / len(self._stores)))
+
+
 @cache
 def store() -> Store:
     """The store of this process, as the settings say."""
-    return RedisStore(settings.REDIS_URL) if settings.REDIS_URL else MemoryStore()
+    if not settings.REDIS_URLS:
+        return MemoryStore()
+    stores = [RedisStore(url) for url in settings.REDIS_URLS]
+    return ShardedStore(stores) if len(stores) > 1 else stores[0]
 
 
 # For pages: while the store is out of reach they show nobody rather than fail. (The hub lets the
@@ -156,12 +212,12 @@ def renew(kind: Kind, entries: Iterable[tuple[int, int]], holder: str, seconds: 
 
 def held(kind: Kind, rooms: Iterable[int]) -> dict[int, set[int]]:
     """As `Store.held`."""
-    rooms = list(rooms)
+    nobody: dict[int, set[int]] = {room: set() for room in rooms}
     try:
-        return store().held(kind, rooms)
+        return nobody | store().held(kind, nobody)
     except redis.RedisError as error:
         logger.warning("%s not known: %s: %s", kind, type(error).__name__, error)
-        return {room: set() for room in rooms}
+        return nobody
 
 
 def counts(rooms: Iterable[int]) -> dict[int, int]:
