@@ -257,6 +257,7 @@ SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 # Roomful itself never speaks TLS. Without a proxy whose word counts every request looks like plain
 # http, and a redirect would lead to itself for ever.
 SECURE_SSL_REDIRECT = HTTPS and TRUST_PROXY > 0
+SECURE_REDIRECT_EXEMPT = [r"^health/$"]  # asked on this machine, past the proxy
 # Over plain http a browser ignores this header and says so in its console.
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin" if HTTPS else None
 X_FRAME_OPTIONS = "SAMEORIGIN"  # without JavaScript a page shows its own live stream in a frame
