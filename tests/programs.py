@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -42,13 +43,20 @@ def session_key(user: User) -> str:
 class Program:
     """Somebody at one server. What is posted is posted once, however often the server has to be asked."""
 
-    def __init__(self, url: str, session: str = "") -> None:
-        self.url = url
+    def __init__(self, url: str, session: str = "", tls: ssl.SSLContext | None = None) -> None:
+        self.url, self.tls = url, tls
         self.username = ""
         self._elsewhere: list[Program] = []
-        self.http = httpx.Client(base_url=url, timeout=PATIENCE, headers={"X-CSRFToken": CSRF})
+        # Over https Django wants to know from which page a form comes; over http the token is enough.
+        headers = {"X-CSRFToken": CSRF} | ({"Origin": url} if tls else {})
+        prefix = "__Host-" if tls else ""
+        self.session_cookie = f"{prefix}{settings.SESSION_COOKIE_NAME}"
+        self.csrf_cookie = f"{prefix}{settings.CSRF_COOKIE_NAME}"
+        self.http = httpx.Client(
+            base_url=url, timeout=PATIENCE, headers=headers, verify=tls or True
+        )
         if session:
-            self.http.cookies.set(settings.SESSION_COOKIE_NAME, session)
+            self.http.cookies.set(self.session_cookie, session)
 
     @classmethod
     def of(cls, user: User, url: str) -> Program:
@@ -57,7 +65,7 @@ class Program:
 
     def at(self, url: str) -> Program:
         """The same person at another server of the place."""
-        program = Program(url, self.session)
+        program = Program(url, self.session, self.tls if url.startswith("https:") else None)
         program.username = self.username
         self._elsewhere.append(program)
         return program
@@ -65,7 +73,7 @@ class Program:
     @property
     def session(self) -> str:
         jar: CookieJar = self.http.cookies.jar
-        name = settings.SESSION_COOKIE_NAME
+        name = self.session_cookie
         return next((cookie.value or "" for cookie in jar if cookie.name == name), "")
 
     def close(self) -> None:
@@ -78,8 +86,8 @@ class Program:
     def submit(self, path: str, **fields: str) -> httpx.Response:
         """Sends a form and returns the redirect that says that it was taken."""
         with suppress(KeyError):
-            self.http.cookies.delete(settings.CSRF_COOKIE_NAME)  # signing in has set another
-        self.http.cookies.set(settings.CSRF_COOKIE_NAME, CSRF)
+            self.http.cookies.delete(self.csrf_cookie)  # signing in has set another
+        self.http.cookies.set(self.csrf_cookie, CSRF)
         answer = self.http.post(path, data=fields)
         assert answer.is_redirect, f"{path}: {answer.status_code} {fragment_text(answer)}"
         return answer
@@ -146,12 +154,13 @@ class Listener:
         self.socket = self._connect()
 
     def _connect(self) -> ClientConnection:
-        host = self.program.url.removeprefix("http://")
+        program = self.program
         self._connection.close()
         opening = connect(
-            f"ws://{host}/ws/rooms/{self.slug}/",
-            origin=Origin(self.program.url),
-            additional_headers={"Cookie": f"{settings.SESSION_COOKIE_NAME}={self.program.session}"},
+            f"{program.url.replace('http', 'ws', 1)}/ws/rooms/{self.slug}/",
+            ssl=program.tls,
+            origin=Origin(program.url),
+            additional_headers={"Cookie": f"{program.session_cookie}={program.session}"},
             open_timeout=PATIENCE,
             compression=None,
         )
