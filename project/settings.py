@@ -160,10 +160,11 @@ if REDIS_URLS:
     }
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "project.cache.SharedCache",
             # Of several, Django would take the others for replicas of the first.
             "LOCATION": REDIS_URLS[0],
             "KEY_PREFIX": REDIS_PREFIX,
+            "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},  # seconds
         }
     }
 else:

@@ -177,7 +177,7 @@ def test_one_url_moves_everything_shared_to_redis(tmp_path: Path) -> None:
     )
     assert "RedisPubSubChannelLayer" in layer
     assert url in layer
-    assert "RedisCache" in cache
+    assert "SharedCache" in cache
     assert url in cache
     assert known == repr([url])
 
