@@ -75,6 +75,13 @@ def test_a_second_start_finds_everything_prepared(own: Roomful, tmp_path: Path) 
     assert httpx.get(own.url).status_code < 500
 
 
+def test_prepared_by_itself_it_is_served_without_more_ado(own: Roomful, tmp_path: Path) -> None:
+    assert manage("prepare", DATA_DIR=str(tmp_path)).returncode == 0
+    assert (tmp_path / "static" / "staticfiles.json").is_file()
+    own.start(prepare=False)
+    assert httpx.get(own.url).status_code < 500
+
+
 def test_a_database_without_tables_is_not_served(tmp_path: Path) -> None:
     assert "--prepare" in refusal(tmp_path)
 
