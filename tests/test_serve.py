@@ -161,6 +161,14 @@ def test_a_service_out_of_reach_is_said_in_a_sentence(
     assert "hunter2" not in said
 
 
+def test_of_several_redis_it_is_said_which_is_out_of_reach(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    lost = f"redis://127.0.0.1:{free_port()}/0"
+    assert refusal(tmp_path, REDIS_URL=f"{redis_server.url},{lost}").startswith("Redis 2 of ")
+    assert refusal(tmp_path, REDIS_URL=f"{lost},{redis_server.url}").startswith("Redis 1 of ")
+
+
 def test_port_0_takes_a_free_port_and_says_which(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "manage.py", "serve", "--prepare"],
