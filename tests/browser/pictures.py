@@ -13,7 +13,6 @@ from pathlib import Path
 from unittest import mock
 from zoneinfo import ZoneInfo
 
-import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
