@@ -2,14 +2,16 @@
 
 import asyncio
 import errno
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import daphne.server
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
+from twisted.internet import defer, tcp
 from twisted.logger import (
     FilteringLogObserver,
     LogLevel,
@@ -20,8 +22,12 @@ from twisted.logger import (
 
 from project import environment
 
+logger = logging.getLogger(__name__)
+
 # Connections that wait to be taken: after a restart every page comes back within a moment.
 BACKLOG = 1024
+
+DRAIN = 10.0  # seconds for what has begun to be finished once the server is told to stop
 
 NORMAL_CLOSURE = 1000
 SERVICE_RESTART = 1012  # the close code after which pages connect again
@@ -63,7 +69,40 @@ class BoundedHTTPFactory(HTTPFactory):
         return protocol
 
 
+class PromptTransport(tcp.Server):
+    """Sends at once what the kernel takes at once.
+
+    Twisted's own keeps everything until the reactor comes round: it registers for writing, is polled,
+    writes and unregisters, which for a small frame costs several times what sending it does.
+    """
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the client has not made room for."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+    def write(self, data: bytes) -> None:
+        if self.connected and not self.disconnecting and not self.unsent:
+            try:
+                data = data[self.socket.send(data) :]
+            except BlockingIOError:
+                pass
+            except OSError:
+                pass  # the connection is lost; the reactor will find that out with the same data
+            if not data:
+                return
+        super().write(data)  # type: ignore[no-untyped-call]
+
+
 class Socket(WebSocketProtocol):
+    def write_frame(self, frame: bytes) -> int:
+        """Send a whole frame, or nothing if the socket is not open. Returns the bytes that are unsent."""
+        transport = self.transport
+        if self.state == self.STATE_OPEN:
+            transport.write(frame)
+        unsent: int = transport.unsent
+        return unsent
+
     def serverClose(self, code: int | None = None) -> None:  # noqa: N802  # daphne's name
         # autobahn's own way to close knows only 1000 and private codes, but pages come back after
         # 1012 and 1013, which RFC 6455's registry added for a server to say just that.
@@ -80,11 +119,24 @@ daphne.server.WebSocketFactory = SocketFactory
 
 
 class Server(daphne.server.Server):
-    """Serves on one address until SIGINT or SIGTERM; `ready` is told the port in use."""
+    """Serves on one address until SIGINT or SIGTERM.
 
-    def __init__(self, application: object, host: str, port: int, ready: Callable[[int], None]):
+    `ready` is told the port in use. `drain` takes leave of whoever has a page open; meanwhile requests
+    that have begun are finished, and nobody new is let in.
+    """
+
+    def __init__(
+        self,
+        application: object,
+        host: str,
+        port: int,
+        ready: Callable[[int], None],
+        drain: Callable[[], Awaitable[None]],
+    ):
         self.host = host
         self.port = port
+        self.drain = drain
+        self.one_is_answered = asyncio.Event()
         self.failure = ""
         self.connections: dict[Any, dict[str, Any]] = {}
         interface = host.replace(":", r"\:")  # in this notation a bare colon separates
@@ -104,6 +156,11 @@ class Server(daphne.server.Server):
         publisher: Any = globalLogPublisher
         publisher.addObserver(FilteringLogObserver(log, [grave]))
 
+    def listen_success(self, port: Any) -> None:
+        self.listening = port
+        port.transport = PromptTransport  # what a port makes of each connection that it accepts
+        super().listen_success(port)
+
     def listen_error(self, failure: Any) -> None:
         self.failure = _why_not(self.host, self.port, failure.value)
         self.stop()
@@ -111,9 +168,44 @@ class Server(daphne.server.Server):
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         # daphne takes the path it is mounted under from a request's header, that is from anybody.
         scope["root_path"] = self.root_path
+        if isinstance(protocol, Socket):
+            # What consumers write by this goes to the kernel without ASGI's events in between.
+            scope["extensions"] = {"roomful.frames": {"write": protocol.write_frame}}
         return super().create_application(protocol, scope)
 
+    def protocol_disconnected(self, protocol: Any) -> None:
+        super().protocol_disconnected(protocol)
+        self.one_is_answered.set()
+
     def kill_all_applications(self) -> Any:
+        """What daphne does before the end of the reactor, which waits for what this returns."""
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self._end()))
+
+    async def _end(self) -> None:
+        if self.failure:
+            return  # it never listened
+        self.listening.stopListening()
+        try:
+            async with asyncio.timeout(DRAIN):
+                await self.drain()
+                while self._requests():
+                    self.one_is_answered.clear()
+                    await self.one_is_answered.wait()
+        except TimeoutError:
+            logger.warning("%s requests were not finished in %s s", len(self._requests()), DRAIN)
+        await self._kill_all_applications().asFuture(asyncio.get_running_loop())
+
+    def _requests(self) -> list[BoundedRequest]:
+        """Those that have come in full and are not answered in full."""
+        return [
+            protocol
+            for protocol, details in self.connections.items()
+            if isinstance(protocol, BoundedRequest)
+            and "application_instance" in details
+            and "disconnected" not in details
+        ]
+
+    def _kill_all_applications(self) -> Any:
         for protocol in list(self.connections):
             if isinstance(protocol, Socket) and protocol.state == Socket.STATE_OPEN:
                 protocol.serverClose(code=SERVICE_RESTART)

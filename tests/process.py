@@ -49,7 +49,7 @@ class Roomful:
     def launch(self, *, prepare: bool = True) -> None:
         """Starts it without waiting until it answers; `wait` does that."""
         assert self.process is None, "it runs already"
-        command = [sys.executable, "manage.py", "serve", *(["--prepare"] if prepare else [])]
+        command = self.command(prepare=prepare)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -60,6 +60,9 @@ class Roomful:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def command(self, *, prepare: bool) -> list[str]:
+        return [sys.executable, "manage.py", "serve", *(["--prepare"] if prepare else [])]
 
     def wait(self) -> None:
         wait_until(self._answers, f"starting Roomful (its log is {self.log})")

@@ -22,7 +22,7 @@ from tests.sockets import PATIENCE, ear, in_db, new_process, session_cookie, soc
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from rooms.live.connections import People
+    from rooms.live.connections import Frame, People
     from rooms.live.news import News
     from rooms.models import Message, Step, User
 
@@ -86,19 +86,22 @@ class Fragile:
             self.failed += 1
             raise ConnectionResetError("the other side is gone")
 
-    async def push_steps(self, steps: Sequence[Step], frames: Sequence[str]) -> None:
+    def push_steps(self, steps: Sequence[Step], frames: Sequence[Frame]) -> None:
         self._maybe_fail("push_steps")
 
-    async def push_people(self, people: People) -> None:
+    def push_people(self, people: People) -> None:
         self._maybe_fail("push_people")
 
-    async def push_news(self, news: News) -> None:
+    def push_news(self, news: News) -> None:
         self._maybe_fail("push_news")
 
-    async def beat(self, version: int) -> None:
+    def beat(self, version: int) -> None:
         self._maybe_fail("beat")
 
-    async def end(self, code: int) -> None:
+    def say_restarting(self) -> None:
+        raise AssertionError("nobody restarts here")
+
+    def end(self, code: int) -> None:
         self.ended = code
 
 
@@ -294,7 +297,7 @@ async def test_a_connection_that_fails_is_ended_and_the_others_get_the_message(
         await posted(open_room, alice, "for everybody else")
         await opened.until("for everybody else")
         assert (fragile.failed, fragile.ended) == (1, TRY_AGAIN_LATER)
-        assert fragile not in ear(open_room).connections
+        assert [each.reader.user for each in ear(open_room).connections] == [bob.pk]
         await posted(open_room, alice, "and again")
         await opened.until("and again")
         assert fragile.failed == 1

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from django.test import Client
 
-    from rooms.live.connections import People
+    from rooms.live.connections import Frame, People
     from rooms.live.news import News
     from rooms.models import Step, User
 
@@ -67,19 +67,22 @@ class Socket:
         self.reader = Reader(user.pk, "", VARIANT)
         self.frames: list[str] = []
 
-    async def push_steps(self, steps: Sequence[Step], frames: Sequence[str]) -> None:
-        self.frames.extend(frames)
+    def push_steps(self, steps: Sequence[Step], frames: Sequence[Frame]) -> None:
+        self.frames.extend(frame.text for frame in frames)
 
-    async def push_people(self, people: People) -> None:
+    def push_people(self, people: People) -> None:
         raise AssertionError("nobody looks at presence here")
 
-    async def push_news(self, news: News) -> None:
+    def push_news(self, news: News) -> None:
         raise AssertionError("nobody sits in another room here")
 
-    async def beat(self, version: int) -> None:
+    def beat(self, version: int) -> None:
         raise AssertionError("nobody beats here")
 
-    async def end(self, code: int) -> None:
+    def say_restarting(self) -> None:
+        raise AssertionError("nobody restarts here")
+
+    def end(self, code: int) -> None:
         raise AssertionError(f"closed with {code}")
 
 

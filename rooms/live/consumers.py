@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
+from contextlib import suppress
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +24,16 @@ from .connections import (
     NOT_FOUND,
     SIGNED_OUT,
     TOO_MANY_FRAMES,
+    TRY_AGAIN_LATER,
+    UNSENT_LIMIT,
+    Frame,
     People,
     Reader,
+    TooSlow,
 )
 from .fragments import Variant
 from .hub import hub, in_thread
+from .outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +49,13 @@ FRAMES_PER_SECOND = (
     5.0  # … and how fast the allowance grows again; typing says itself once a second
 )
 TYPING_INTERVAL = 2.0  # seconds between two announcements of the same person writing
+TAKING = 60.0  # seconds that a client may take for a part of what it missed
+HELD = 1_000  # frames of changes that may come while a page's missed ones are read
+CATCH_UP_SIZE = 256 * 1024  # characters; whoever misses more is given the newest page instead
+
+# The scope's extension by which a server of ours takes frames that are ready to go out; see
+# project/server.py. Under any other server frames take the way that ASGI has for them.
+FRAMES_EXTENSION = "roomful.frames"
 
 
 def variant_of(user: User, scope: dict[str, Any]) -> Variant:
@@ -87,6 +102,10 @@ class RoomConsumer(AsyncWebsocketConsumer):
             user.pk, self.scope["session"].session_key or "", variant_of(user, self.scope)
         )
         self.allowance, self.last_frame, self.last_typing = float(FRAMES), time.monotonic(), 0.0
+        self.held: list[Frame] | None = None
+        self.outbox = Outbox(self.send)
+        extension = self.scope.get("extensions", {}).get(FRAMES_EXTENSION)
+        self.write: Callable[[bytes], int] | None = extension and extension["write"]
         self.handlers: dict[str, Callable[[dict[str, Any]], Any]] = {
             "resume": self.resume,
             "typing": self.typing,
@@ -96,34 +115,41 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         if hasattr(self, "reader"):
-            await hub().leave(self.room_id, self)
+            hub().leave(self.room_id, self)
+            self.outbox.discard()
 
     # What comes
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        try:
+            await self._answer(text_data)
+        except TooSlow:  # it asks, and does not take the answers
+            self.end(TRY_AGAIN_LATER)
+
+    async def _answer(self, text_data: str | None) -> None:
         if not self._within_rate():
-            await self.error(_("Too many frames: at most %s a second.") % FRAMES_PER_SECOND)
-            await self.close(TOO_MANY_FRAMES)
+            self.error(_("Too many frames: at most %s a second.") % FRAMES_PER_SECOND)
+            self.end(TOO_MANY_FRAMES)
             return
         if text_data is None:
-            await self.error(_("Send text frames with a JSON object, not binary ones."))
+            self.error(_("Send text frames with a JSON object, not binary ones."))
             return
         if len(text_data.encode()) > FRAME_LIMIT:
-            await self.error(_("The frame is too long: at most %s bytes.") % FRAME_LIMIT)
-            await self.close(FRAME_TOO_BIG)
+            self.error(_("The frame is too long: at most %s bytes.") % FRAME_LIMIT)
+            self.end(FRAME_TOO_BIG)
             return
         try:
             frame = json.loads(text_data)
         except (ValueError, RecursionError):
-            await self.error(_("The frame is not JSON."))
+            self.error(_("The frame is not JSON."))
             return
         if not isinstance(frame, dict):
-            await self.error(_("The frame is not a JSON object."))
+            self.error(_("The frame is not a JSON object."))
             return
         handler = self.handlers.get(str(frame.get("type")))
         if handler is None:
             known = ", ".join(self.handlers)
-            await self.error(_("Unknown type of frame. Known are: %s.") % known)
+            self.error(_("Unknown type of frame. Known are: %s.") % known)
             return
         await handler(frame)
 
@@ -133,24 +159,30 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.allowance, self.last_frame = min(grown, FRAMES) - 1, now
         return self.allowance >= 0
 
-    async def error(self, sentence: str) -> None:
-        await self.send(text_data=json.dumps({"type": "error", "error": sentence}))
+    def error(self, sentence: str) -> None:
+        self.push(Frame(json.dumps({"type": "error", "error": sentence})))
 
     async def resume(self, frame: dict[str, Any]) -> None:
         after = str(frame.get("after", ""))
         if not after.isascii() or not after.isdecimal() or len(after) > 18:
-            await self.error(_("“after” is the version of the room that you have: a number."))
+            self.error(_("“after” is the version of the room that you have: a number."))
             return
-        # First into the room, then what was missed: whatever comes in both is told apart by cursors.
+        # First into the room, then what was missed, then what came while that was read: a run without a
+        # gap, and whatever is in it twice is told apart by the page's cursor.
+        self.held = []
         room = await hub().enter(self.room_id, self)
         missed = await database_sync_to_async(catch_up)(
             self.room_id, int(after), self.reader.variant
         )
         for html in missed:
-            await self.send(text_data=html)
+            self.push(Frame(html))
+            await self._taken()
+        held, self.held = self.held, None
+        for came in held:
+            self.push(came)
         if room.people is not None:
-            await self.push_people(room.people)
-        await self.beat(room.version)
+            self.push_people(room.people)
+        self.beat(room.version)
 
     async def typing(self, frame: dict[str, Any]) -> None:
         now = time.monotonic()
@@ -164,7 +196,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
     async def message(self, frame: dict[str, Any]) -> None:
         key, text = frame.get("key"), frame.get("text")
         if not isinstance(key, str) or not isinstance(text, str):
-            await self.error(_("A message needs “key” and “text”, both strings."))
+            self.error(_("A message needs “key” and “text”, both strings."))
             return
         answer: dict[str, Any]
         try:
@@ -174,7 +206,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             answer = {"type": "refused", "key": key, "error": " ".join(refusal.messages)}
         except (Room.DoesNotExist, User.DoesNotExist):
             answer = {"type": "refused", "key": key, "error": _("This room is not open to you.")}
-        await self.send(text_data=json.dumps(answer))
+        self.push(Frame(json.dumps(answer)))
 
     def _post(self, text: str, key: str) -> int:
         """Whether they may is asked again: the socket may be older than the answer."""
@@ -184,29 +216,79 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     # What goes (the hub calls these)
 
-    async def push_steps(self, steps: Sequence[Step], frames: Sequence[str]) -> None:
-        for html in frames:
-            await self.send(text_data=html)
+    def push(self, frame: Frame) -> None:
+        """Raises `TooSlow`."""
+        if self.write is None:
+            self.outbox.put(frame)
+        elif self.write(frame.wire) > UNSENT_LIMIT:
+            raise TooSlow
 
-    async def push_people(self, people: People) -> None:
-        variant = self.reader.variant
-        await self.send(
-            text_data=fragments.people(people.here, people.total, variant)
-            + fragments.typing(people.writing, variant)
-        )
+    async def _taken(self) -> None:
+        """Until the client has taken most of what it was sent: what a page missed may be more than may
+        wait for a page that is up to date. Raises `TooSlow`."""
+        try:
+            async with asyncio.timeout(TAKING):
+                if self.write is None:
+                    await self.outbox.emptied()
+                    return
+                while self.write(b"") > UNSENT_LIMIT // 2:  # noqa: ASYNC110  # no event tells
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise TooSlow from None
 
-    async def push_news(self, news: News) -> None:
-        await self.send(text_data=news.as_html(self.reader.variant))
+    def push_steps(self, steps: Sequence[Step], frames: Sequence[Frame]) -> None:
+        if self.held is None:
+            for frame in frames:
+                self.push(frame)
+        elif len(self.held) < HELD:
+            self.held.extend(frames)
+        else:
+            raise TooSlow
 
-    async def beat(self, version: int) -> None:
-        await self.send(text_data=fragments.alive(version))
+    def push_people(self, people: People) -> None:
+        self.push(_people(people, self.reader.variant))
 
-    async def end(self, code: int) -> None:
-        if code == SIGNED_OUT:
-            await self.send(text_data=fragments.signed_out(self.reader.variant))
-        elif code == NOT_FOUND:
-            await self.send(text_data=fragments.gone(self.slug, self.reader.variant))
+    def push_news(self, news: News) -> None:
+        self.push(Frame(news.as_html(self.reader.variant)))
+
+    def beat(self, version: int) -> None:
+        self.push(_alive(version))
+
+    def say_restarting(self) -> None:
+        self.push(_restarting(self.reader.variant))
+
+    def end(self, code: int) -> None:
+        with suppress(TooSlow):
+            if code == SIGNED_OUT:
+                self.push(Frame(fragments.signed_out(self.reader.variant)))
+            elif code == NOT_FOUND:
+                self.push(Frame(fragments.gone(self.slug, self.reader.variant)))
+        if code == TRY_AGAIN_LATER:
+            self.outbox.discard()  # the page will ask again for all that waits
+        self.closing = asyncio.ensure_future(self._close(code))
+
+    async def _close(self, code: int) -> None:
+        await self.outbox.emptied()
         await self.close(code)
+
+
+@lru_cache(maxsize=128)
+def _people(people: People, variant: Variant) -> Frame:
+    """Rendered once for all sockets of a room."""
+    return Frame(
+        fragments.people(people.here, people.total, variant)
+        + fragments.typing(people.writing, variant)
+    )
+
+
+@lru_cache(maxsize=128)
+def _restarting(variant: Variant) -> Frame:
+    return Frame(fragments.restarting(variant))
+
+
+@lru_cache(maxsize=128)
+def _alive(version: int) -> Frame:
+    return Frame(fragments.alive(version))
 
 
 def catch_up(room_id: int, after: int, variant: Variant) -> list[str]:
@@ -214,7 +296,9 @@ def catch_up(room_id: int, after: int, variant: Variant) -> list[str]:
     room = Room.objects.get(pk=room_id)
     steps = room.steps_after(after)
     if steps is not None and not fragments.too_far(steps):
-        return fragments.frames(steps, variant)
+        frames = fragments.frames(steps, variant)
+        if sum(map(len, frames)) <= CATCH_UP_SIZE:
+            return frames
     history = room.history()
     older = history.rows[0].number if history.has_older else None
     return [fragments.whole_list(history.rows, history.room.version, older, room.slug, variant)]

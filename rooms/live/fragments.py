@@ -192,6 +192,12 @@ def gone(slug: str, variant: Variant) -> str:
         return render_to_string("stream/gone.html", {"slug": slug})
 
 
+def restarting(variant: Variant) -> str:
+    """The server ends, and comes back."""
+    with variant.active():
+        return render_to_string("stream/restarting.html")
+
+
 def signed_out(variant: Variant) -> str:
     """The session that opened the page has ended; what was typed stays."""
     with variant.active():

@@ -8,6 +8,10 @@ What the hub is told is only a doorbell. It applies an event that is the next ve
 event's own data; one that it has had is dropped; one that is further on shows a gap, and the gap is read
 from the database. Every few seconds it compares the versions of its open rooms with the database, so a
 lost event costs seconds and nothing else.
+
+What is heard while a room's last push is hardly over is pushed together, as one frame: after a push that
+took 5 ms the hub does other things for as long. So a busy room takes at most half of the process, and the
+busier it is the cheaper a message becomes.
 """
 
 from __future__ import annotations
@@ -16,13 +20,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
+from operator import itemgetter, methodcaller
 from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
-from channels.consumer import AsyncConsumer
+from channels.consumer import AsyncConsumer, get_handler_name
 from channels.db import database_sync_to_async
 from django.contrib.sessions.models import Session
 from django.utils import timezone
@@ -30,13 +36,24 @@ from django.utils import timezone
 from ..models import Membership, Place, Room, RoomDetails, Row, Step, User
 from ..models.announcements import PLACE_GROUP, room_group
 from . import fragments, news, presence
-from .connections import NOT_FOUND, SIGNED_OUT, TRY_AGAIN_LATER, Connection, OpenRoom, People
+from .connections import (
+    NOT_FOUND,
+    RESTARTING,
+    SIGNED_OUT,
+    TRY_AGAIN_LATER,
+    Connection,
+    Frame,
+    OpenRoom,
+    People,
+    TooSlow,
+)
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+REST = 1.0  # times as long as a room's last push took, before its next
 SWEEP = 3.0  # seconds between two looks at the database; with a dead channel layer messages take as long
 PRESENCE_INTERVAL = 0.3  # seconds; comings and goings in between are one push
 READ_DELAY = (
@@ -45,6 +62,10 @@ READ_DELAY = (
 NEWS_DELAY = 1.0  # seconds from "something is new" to telling those who look elsewhere
 HEARTBEAT = 10.0  # seconds; a page whose socket is silent for 25 goes back to polling
 ACCESS_CHECK = 15.0  # seconds; ends what an announcement that got lost should have ended
+DRAIN_AT_ONCE = 50  # connections that a process that ends closes together …
+DRAIN_PAUSE = (
+    0.1  # … and seconds until the next: 1,000 pages come back spread over two seconds and more
+)
 EMPTY_ROOM = 30.0  # seconds a room without a page is still listened to: a reload comes back to it
 
 
@@ -62,11 +83,13 @@ class Hub(AsyncConsumer):
         self.holder = uuid4().hex[:12]
         self.listening = asyncio.Event()
         self._opening = asyncio.Lock()
+        self._moved: set[tuple[int, int]] = set()  # room and reader that came or went
         self._unseen: set[int] = set()  # rooms whose presence is to be looked at
         self._look = asyncio.Event()
         self._stirred: dict[int, float] = {}  # rooms, and when each was last heard of
         self._stirred_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.closed_as_too_slow = 0  # connections, since the process began
 
     # Life
 
@@ -101,9 +124,13 @@ class Hub(AsyncConsumer):
         raise AssertionError(f"the hub has no client to send {message['type']} to")
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """An exception in a handler would end the consumer, and with it every page's news."""
+        """An exception in a handler would end the consumer, and with it every page's news.
+
+        Not Channels' own: that one changes to a thread for each event, to close old connections to the
+        database. Whatever uses one here does so through `database_sync_to_async`, which looks itself.
+        """
         try:
-            await super().dispatch(message)
+            await getattr(self, get_handler_name(message))(message)
         except Exception:
             logger.exception("event %s was not handled", message.get("type"))
             await self._guarded(self._sweep)
@@ -118,6 +145,17 @@ class Hub(AsyncConsumer):
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks, timeout=0.1)
+
+    async def drain(self) -> None:
+        """Say to all pages that the server restarts, and close their connections bit by bit."""
+        pages = [(room, each) for room in self.rooms.values() for each in room.connections]
+        for _room, connection in pages:
+            with suppress(Exception):  # whoever can't be told will notice
+                connection.say_restarting()
+        for start in range(0, len(pages), DRAIN_AT_ONCE):
+            for room, connection in pages[start : start + DRAIN_AT_ONCE]:
+                self._end(room, connection, RESTARTING)
+            await asyncio.sleep(DRAIN_PAUSE)
 
     def _start(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)
@@ -162,7 +200,7 @@ class Hub(AsyncConsumer):
                 room = self.rooms[room_id] = OpenRoom(room_id, version, joined=joined)
             room.connections.add(connection)
             room.empty_since = None
-        await self._hold([(room_id, connection.reader.user)], presence.LEASE)
+        self._moved.add((room_id, connection.reader.user))
         self.look_at_presence(room_id)
         return room
 
@@ -170,7 +208,7 @@ class Hub(AsyncConsumer):
     def _version(room_id: int) -> int:
         return Room.objects.values_list("version", flat=True).get(pk=room_id)
 
-    async def leave(self, room_id: int, connection: Connection) -> None:
+    def leave(self, room_id: int, connection: Connection) -> None:
         """The connection is gone. Its reader stays for `GRACE` seconds unless another page is open."""
         room = self.rooms.get(room_id)
         if room is None or connection not in room.connections:
@@ -178,11 +216,8 @@ class Hub(AsyncConsumer):
         room.connections.discard(connection)
         if not room.connections:
             room.empty_since = time.monotonic()
-        if connection.reader.user not in room.users():
-            await self._hold([(room_id, connection.reader.user)], presence.GRACE)
-            asyncio.get_running_loop().call_later(
-                presence.GRACE + 0.1, self.look_at_presence, room_id
-            )
+        self._moved.add((room_id, connection.reader.user))
+        self.look_at_presence(room_id)
 
     async def _hold(self, entries: Iterable[tuple[int, int]], seconds: float) -> None:
         try:
@@ -195,22 +230,47 @@ class Hub(AsyncConsumer):
     async def room_changed(self, event: dict[str, Any]) -> None:
         """A message came or changed, or the room itself."""
         room = self.rooms.get(event["room"])
-        if room is None:
+        if room is None or event["version"] <= room.version:
             return
+        room.heard.append(event)
+        if len(room.heard) > 1:
+            return  # the first one's push takes it along
+        rests = room.rests_until - asyncio.get_running_loop().time()
+        if rests > 0:
+            self._start(self._push_heard_after(rests, room))
+        else:
+            await self._push_heard(room)
+
+    async def _push_heard_after(self, seconds: float, room: OpenRoom) -> None:
+        await asyncio.sleep(seconds)
+        try:
+            await self._push_heard(room)
+        except Exception:
+            logger.exception("room %s: what was heard was not pushed", room.pk)
+            await self._guarded(self._sweep)
+
+    async def _push_heard(self, room: OpenRoom) -> None:
+        """The events in the order of their versions; from the first gap on, the database instead."""
         async with room.lock:
-            if event["version"] <= room.version:
-                return
-            if event["version"] > room.version + 1:
-                await self._repair(room)
-                return
-            row, details = event["row"], event["details"]
-            step = Step(
-                room.version,
-                event["version"],
-                Row.from_data(row) if row else None,
-                RoomDetails(**details) if details else None,
-            )
-            await self._push(room, [step])
+            heard, room.heard = room.heard, []
+            steps: list[Step] = []
+            reached = room.version
+            for event in sorted(heard, key=itemgetter("version")):
+                if event["version"] > reached + 1:
+                    await self._repair(room)
+                    return
+                if event["version"] == reached + 1:
+                    row, details = event["row"], event["details"]
+                    step = Step(
+                        reached,
+                        event["version"],
+                        Row.from_data(row) if row else None,
+                        RoomDetails(**details) if details else None,
+                    )
+                    steps.append(step)
+                    reached = step.version
+            if steps:
+                await self._push(room, steps)
 
     async def presence_changed(self, event: dict[str, Any]) -> None:
         self.look_at_presence(event["room"])
@@ -234,22 +294,26 @@ class Hub(AsyncConsumer):
         for room in list(self.rooms.values()):
             if room_id in (None, room.pk):
                 for connection in [c for c in room.connections if c.reader.user in users]:
-                    await self._end(room, connection, NOT_FOUND if room_id else SIGNED_OUT)
+                    self._end(room, connection, NOT_FOUND if room_id else SIGNED_OUT)
 
     async def session_ended(self, event: dict[str, Any]) -> None:
         for room in list(self.rooms.values()):
             for connection in [c for c in room.connections if c.reader.session == event["session"]]:
-                await self._end(room, connection, SIGNED_OUT)
+                self._end(room, connection, SIGNED_OUT)
 
     # Messages
 
     async def _push(self, room: OpenRoom, steps: Sequence[Step]) -> None:
         """To every connection of the room; under its lock, so that steps leave in order."""
-        rendered = {variant: fragments.frames(steps, variant) for variant in room.variants()}
-        for connection in list(room.connections):
-            frames = rendered[connection.reader.variant]
-            await self._reach(room, connection, connection.push_steps(steps, frames))
+        began = asyncio.get_running_loop().time()
+        rendered = {
+            variant: [Frame(html) for html in fragments.frames(steps, variant)]
+            for variant in room.variants()
+        }
         room.version = steps[-1].version
+        self._reach(room, lambda each: each.push_steps(steps, rendered[each.reader.variant]))
+        ended = asyncio.get_running_loop().time()
+        room.rests_until = ended + REST * (ended - began)
         writing = {person.pk for person in room.people.writing} if room.people else set()
         finished = {step.row.author for step in steps if step.row} & writing
         if finished:
@@ -257,13 +321,30 @@ class Hub(AsyncConsumer):
             await in_thread(presence.store().renew, "typing", entries, "typing", 0)
             self.look_at_presence(room.pk)
 
-    async def _reach(self, room: OpenRoom, connection: Connection, push: Awaitable[None]) -> None:
-        """Push to one connection; one that fails is closed and keeps nothing from the others."""
-        try:
-            await push
-        except Exception:
-            logger.exception("a connection of room %s failed", room.pk)
-            await self._end(room, connection, TRY_AGAIN_LATER)
+    def _reach(
+        self,
+        room: OpenRoom,
+        push: Callable[[Connection], None],
+        connections: Iterable[Connection] | None = None,
+    ) -> None:
+        """Push to all of the room's connections, or to these; one that fails is closed and keeps nothing
+        from the others."""
+        for connection in list(room.connections if connections is None else connections):
+            try:
+                push(connection)
+            except TooSlow:
+                self.closed_as_too_slow += 1
+                logger.warning(
+                    "room %s: a connection of user %s does not take what it is sent and is closed"
+                    " (the %s. of this process)",
+                    room.pk,
+                    connection.reader.user,
+                    self.closed_as_too_slow,
+                )
+                self._end(room, connection, TRY_AGAIN_LATER)
+            except Exception:
+                logger.exception("a connection of room %s failed", room.pk)
+                self._end(room, connection, TRY_AGAIN_LATER)
 
     async def _repair(self, room: OpenRoom) -> None:
         """Read what came between from the database; under the room's lock."""
@@ -272,7 +353,7 @@ class Hub(AsyncConsumer):
             # So far behind that the pages should rather load their newest page: they resume and do.
             room.version = await database_sync_to_async(self._version)(room.pk)
             for connection in list(room.connections):
-                await self._end(room, connection, TRY_AGAIN_LATER)
+                self._end(room, connection, TRY_AGAIN_LATER)
         elif found:
             logger.info("room %s: repaired %s changes", room.pk, len(found))
             await self._push(room, found)
@@ -312,17 +393,16 @@ class Hub(AsyncConsumer):
                             room_group(room.pk), self.channel_name
                         )
 
-    async def _end(self, room: OpenRoom, connection: Connection, code: int) -> None:
-        await self.leave(room.pk, connection)
+    def _end(self, room: OpenRoom, connection: Connection, code: int) -> None:
+        self.leave(room.pk, connection)
         try:
-            await connection.end(code)
+            connection.end(code)
         except Exception as error:  # noqa: BLE001 - it may be half gone, which is what was wanted
             logger.debug("closing a connection: %s: %s", type(error).__name__, error)
 
     async def _beat(self) -> None:
         for room in list(self.rooms.values()):
-            for connection in list(room.connections):
-                await self._reach(room, connection, connection.beat(room.version))
+            self._reach(room, methodcaller("beat", room.version))
 
     # People
 
@@ -337,8 +417,23 @@ class Hub(AsyncConsumer):
             await self._look.wait()
             self._look.clear()
             unseen, self._unseen = self._unseen, set()
+            moved, self._moved = self._moved, set()
+            await self._guarded(partial(self._note_moves, moved))
             await self._guarded(partial(self._push_people, unseen))
             await asyncio.sleep(PRESENCE_INTERVAL)
+
+    async def _note_moves(self, moved: set[tuple[int, int]]) -> None:
+        """Who came is held as present; who has no page left, for `GRACE` seconds more."""
+        if not moved:
+            return
+        users = {room.pk: room.users() for room in self.rooms.values()}
+        gone = {entry for entry in moved if entry[1] not in users.get(entry[0], ())}
+        await self._hold(moved - gone, presence.LEASE)
+        await self._hold(gone, presence.GRACE)
+        for room_id in {room_id for room_id, _user in gone}:
+            asyncio.get_running_loop().call_later(
+                presence.GRACE + 0.1, self.look_at_presence, room_id
+            )
 
     async def _push_people(self, room_ids: set[int]) -> None:
         for room_id, people in (await people_of(room_ids)).items():
@@ -346,8 +441,7 @@ class Hub(AsyncConsumer):
             if room is None or room.people == people:
                 continue
             room.people = people
-            for connection in list(room.connections):
-                await self._reach(room, connection, connection.push_people(people))
+            self._reach(room, methodcaller("push_people", people))
 
     async def _renew_leases(self) -> None:
         entries = [(room.pk, user) for room in self.rooms.values() for user in room.users()]
@@ -400,7 +494,8 @@ class Hub(AsyncConsumer):
         )
         for room, connection in pages:
             told = news.on_page(items[connection.reader.user], room.pk, place)
-            await self._reach(room, connection, connection.push_news(told))
+            self._reach(room, methodcaller("push_news", told), [connection])
+            await asyncio.sleep(0)  # each is rendered for one reader; others need not wait for all
 
     @staticmethod
     def _items(users: set[int]) -> tuple[dict[int, Any], str]:
@@ -422,9 +517,9 @@ class Hub(AsyncConsumer):
         for room, connection in open_pages:
             reader = connection.reader
             if reader.session not in sessions or reader.user not in users:
-                await self._end(room, connection, SIGNED_OUT)
+                self._end(room, connection, SIGNED_OUT)
             elif room.pk in members and reader.user not in members[room.pk]:
-                await self._end(room, connection, NOT_FOUND)
+                self._end(room, connection, NOT_FOUND)
 
     @staticmethod
     def _allowed(
@@ -488,6 +583,17 @@ def hub() -> Hub:
         _hubs[loop] = made = Hub()
         made.start()
     return _hubs[loop]
+
+
+async def drain_hub() -> None:
+    """Before the process ends: tell every open page that it will be back, and close what it listens by.
+
+    Not all at once, as they come back at once. Says when the last is closed.
+    """
+    drained = _hubs.get(asyncio.get_running_loop())
+    if drained is not None:
+        await drained.drain()
+        await stop_hub()
 
 
 async def stop_hub() -> None:

@@ -10,15 +10,17 @@ from django.template.loader import render_to_string
 
 from ..models import Room
 from . import fragments
-from .connections import NOT_FOUND, SIGNED_OUT, People, Reader
+from .connections import NOT_FOUND, RESTARTING, SIGNED_OUT, People, Reader
 from .hub import hub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from ..models import History, Step
+    from .connections import Frame
     from .news import News
 
+RESTART = 3  # seconds that a server may take to come back
 QUEUE = 500  # pieces a reader may lag behind before the stream ends and begins anew
 LIFETIME = 3600.0  # seconds; the document has grown long by then and begins anew
 SILENCE = (
@@ -32,32 +34,38 @@ class Stream:
 
     def __init__(self, room_id: int, reader: Reader) -> None:
         self.room_id, self.reader = room_id, reader
-        self.over = False  # for good; else the browser is told to load it again
-        self.queue: asyncio.Queue[str | Sequence[Step] | None] = asyncio.Queue(QUEUE)
+        self.again: int | None = 0  # seconds before the browser loads it again, if it is to
+        self.queue: asyncio.Queue[str | Step | None] = asyncio.Queue(QUEUE)
 
     # The hub calls these
 
-    async def push_steps(self, steps: Sequence[Step], frames: Sequence[str]) -> None:
-        self._put(steps)
+    def push_steps(self, steps: Sequence[Step], frames: Sequence[Frame]) -> None:
+        for step in steps:
+            self._put(step)
 
-    async def push_people(self, people: People) -> None:
+    def push_people(self, people: People) -> None:
         self._put(self._people(people))
 
-    async def push_news(self, news: News) -> None:
+    def push_news(self, news: News) -> None:
         with self.reader.variant.active():
             self._put(render_to_string("stream/plain_news.html", {"items": news.items}))
 
-    async def beat(self, version: int) -> None:
+    def beat(self, version: int) -> None:
         """The stream looks after its own silence."""
 
-    async def end(self, code: int) -> None:
+    def say_restarting(self) -> None:
+        """The end says it: the document is to be loaded again."""
+
+    def end(self, code: int) -> None:
+        if code == RESTARTING:
+            self.again = RESTART
         if code in (NOT_FOUND, SIGNED_OUT):
-            self.over = True
+            self.again = None
             with self.reader.variant.active():
                 self._put(render_to_string("stream/plain_end.html", {"gone": code == NOT_FOUND}))
         self._put(None)
 
-    def _put(self, piece: str | Sequence[Step] | None) -> None:
+    def _put(self, piece: str | Step | None) -> None:
         try:
             self.queue.put_nowait(piece)
         except asyncio.QueueFull:
@@ -69,7 +77,6 @@ class Stream:
 
     async def pieces(self) -> AsyncIterator[str]:
         """HTML, piece by piece, until the reader leaves."""
-        again = render_to_string("stream/plain_again.html")
         room = await hub().enter(self.room_id, self)
         try:
             history = await database_sync_to_async(self._history)()
@@ -78,10 +85,10 @@ class Stream:
                 yield self._people(room.people)
             async for piece in self._live(history.room.version):
                 yield piece
-            if not self.over:
-                yield again
+            if self.again is not None:
+                yield render_to_string("stream/plain_again.html", {"seconds": self.again})
         finally:
-            await hub().leave(self.room_id, self)
+            hub().leave(self.room_id, self)
 
     def _history(self) -> History:
         return Room.objects.get(pk=self.room_id).history()
@@ -100,13 +107,12 @@ class Stream:
             if isinstance(piece, str):
                 yield piece
                 continue
-            for step in piece:
-                if step.version <= version:
-                    continue  # the page began with it
-                if step.row is None or not step.posts:
-                    return  # something that stands there changed
-                yield fragments.row(step.row, self.reader.variant)
-                version = step.version
+            if piece.version <= version:
+                continue  # the page began with it
+            if piece.row is None or not piece.posts:
+                return  # something that stands there changed
+            yield fragments.row(piece.row, self.reader.variant)
+            version = piece.version
 
     def _head(self, history: History) -> str:
         variant = self.reader.variant
