@@ -1,4 +1,5 @@
 # make run: start Roomful. make test: all tests. make check: formatter, linter, types, migrations.
+# make bench: measure it beside others, half an hour; make bench PART=fanout: one part of that.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -7,7 +8,7 @@ VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 INSTALLED_FOR_TESTS = $(VENV)/.installed-for-tests
 
-.PHONY: run test check coverage
+.PHONY: run test check coverage bench
 
 run: $(INSTALLED)
 	@exec $(VENV)/bin/python manage.py serve --prepare
@@ -22,6 +23,10 @@ coverage: $(INSTALLED_FOR_TESTS)
 	$(VENV)/bin/python -m pytest -q tests --ignore=tests/browser --ignore=tests/test_topology.py \
 	  --cov --cov-report=
 	$(VENV)/bin/python -m pytest -q tests --ignore=tests/browser --stack=full --cov --cov-append
+
+bench: $(INSTALLED_FOR_TESTS)
+	@tests/prepare.sh
+	@$(VENV)/bin/python -m tests.bench $(PART)
 
 check: $(INSTALLED_FOR_TESTS)
 	$(VENV)/bin/ruff format --check

@@ -1,0 +1,1 @@
+"""Measures Roomful beside others, on this machine: `make bench`. docs/performance.md explains it."""
