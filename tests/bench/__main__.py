@@ -16,12 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import chart, fanout, machine, proof
+from tests.bench import chart, fanout, machine, pages, posting, proof
 from tests.bench.effort import FULL, QUICK, Figures, tell
 from tests.process import REPOSITORY
 
 PARTS: dict[str, ModuleType] = {
     "fanout": fanout,
+    "posting": posting,
+    "pages": pages,
 }
 RESULTS = REPOSITORY / "tests" / "bench" / "results" / "figures.json"
 DOCUMENT = REPOSITORY / "docs" / "performance.md"
