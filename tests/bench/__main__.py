@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import chart, fanout, machine, pages, posting, proof
+from tests.bench import chart, fanout, idle, machine, pages, posting, proof
 from tests.bench.effort import FULL, QUICK, Figures, tell
 from tests.process import REPOSITORY
 
@@ -24,6 +24,7 @@ PARTS: dict[str, ModuleType] = {
     "fanout": fanout,
     "posting": posting,
     "pages": pages,
+    "idle": idle,
 }
 RESULTS = REPOSITORY / "tests" / "bench" / "results" / "figures.json"
 DOCUMENT = REPOSITORY / "docs" / "performance.md"
