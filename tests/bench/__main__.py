@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import chart, fanout, idle, machine, pages, posting, proof
+from tests.bench import chart, fanout, idle, machine, pages, posting, proof, storm
 from tests.bench.effort import FULL, QUICK, Figures, tell
 from tests.process import REPOSITORY
 
@@ -25,6 +25,7 @@ PARTS: dict[str, ModuleType] = {
     "posting": posting,
     "pages": pages,
     "idle": idle,
+    "storm": storm,
 }
 RESULTS = REPOSITORY / "tests" / "bench" / "results" / "figures.json"
 DOCUMENT = REPOSITORY / "docs" / "performance.md"
