@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import chart, fanout, idle, machine, pages, posting, proof, storm
+from tests.bench import chart, fanout, idle, machine, pages, posting, proof, restart, storm
 from tests.bench.effort import FULL, QUICK, Figures, tell
 from tests.process import REPOSITORY
 
@@ -26,6 +26,7 @@ PARTS: dict[str, ModuleType] = {
     "pages": pages,
     "idle": idle,
     "storm": storm,
+    "restart": restart,
 }
 RESULTS = REPOSITORY / "tests" / "bench" / "results" / "figures.json"
 DOCUMENT = REPOSITORY / "docs" / "performance.md"
