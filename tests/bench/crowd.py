@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.bench.peers import Chat
 
 AT_ONCE = 32  # handshakes under way: as many as keep a server busy
-TRIES = 10  # of one client to come in
+TRIES = 30  # of one client to come in
 BUCKETS, BUCKET = 500_000, 0.01  # of latency: how many, and how many milliseconds each
 DONE, CLOSED, LOST, DISORDERED, OVERLOADED, TOO_LARGE, FAILED = range(7)
 TRY_AGAIN_LATER = 1013  # the close code of a server that gives a slow client up

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Sequence
 from typing import Self
@@ -93,9 +95,10 @@ class Site(Chat):
     def stop(self) -> None:
         errors = self.roomful.errors()
         self.roomful.end()
-        super().stop()
         if errors:
-            tell(f"{self.name} logged errors, such as: {errors[0]}")
+            kept = shutil.copy(self.roomful.log, tempfile.gettempdir())
+            tell(f"{self.name} logged errors, kept in {kept}, such as: {errors[0]}")
+        super().stop()
 
     # As a chat
 
