@@ -29,7 +29,7 @@ class Page:
         self.site, self.person, self.last = site, person, last
         self.tries: list[float] = []
         self.retries = 0
-        self.whole_at = 0.0
+        self.whole, self.whole_at = asyncio.Event(), 0.0
 
     async def live(self, wire: Wire) -> None:
         try:
@@ -37,7 +37,7 @@ class Page:
                 await wire.frames()
         except (Refused, OSError):
             wire.close()
-        while not self.whole_at:
+        while not self.whole.is_set():
             await asyncio.sleep(random.random() * 2 ** min(self.retries, SLOWEST))
             self.retries += 1
             self.tries.append(time.monotonic())
@@ -59,12 +59,13 @@ class Page:
                     replaced = replaced or WHOLE_LIST in frame
                     said += [int(found) for found in SAID.findall(frame)]
             first = said[0] if replaced else self.last - MISSED + 1
-            assert said == list(range(first, self.last + 1)), f"page {self.person} got {said}"
             self.whole_at = time.monotonic()
-            self.wire = wire  # a page stays
-        except BaseException:
+            self.whole.set()
+            assert said == list(range(first, self.last + 1)), f"page {self.person} got {said}"
+            while True:  # a page stays, and answers pings
+                await wire.frames()
+        finally:
             wire.close()
-            raise
 
     def tries_since(self, ready: float) -> list[float]:
         """When it tried while the server was there: at least once, as the last try went well."""
@@ -109,9 +110,12 @@ async def _measure(site: Site, size: int) -> Figures:
     await asyncio.to_thread(site.start)
     ready = time.monotonic()
     async with asyncio.timeout(PATIENCE):
-        await asyncio.gather(*living)
-    for page in pages:
-        page.wire.close()
+        await asyncio.gather(*(page.whole.wait() for page in pages))
+    for task in living:
+        task.cancel()
+    for end in await asyncio.gather(*living, return_exceptions=True):
+        if isinstance(end, AssertionError):
+            raise end
     await asyncio.to_thread(machine.settle, site.pid)
     lags = sorted(page.lag(ready) for page in pages)
     return {

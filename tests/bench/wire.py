@@ -61,13 +61,13 @@ class Wire:
             if not data:
                 raise Refused("the server hung up")
             frames, self.rest = unpacked(self.rest + data)
-            if texts := [payload for opcode, payload in frames if opcode == TEXT]:
-                return texts
             for opcode, payload in frames:
                 if opcode == CLOSE:
                     raise Refused(f"closed with {int.from_bytes(payload[:2], 'big')}")
                 if opcode == PING:
                     await loop.sock_sendall(self.connection, masked(payload, PONG))
+            if texts := [payload for opcode, payload in frames if opcode == TEXT]:
+                return texts
 
     async def until(self, mark: bytes) -> None:
         while not any(mark in frame for frame in await self.frames()):
