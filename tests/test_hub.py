@@ -42,8 +42,8 @@ class Doorbell:
         self.deaf = False
         self.missed: list[dict[str, Any]] = []
         self.heard: list[dict[str, Any]] = []
-        self._ring = announcements._group_send
-        monkeypatch.setattr(announcements, "_group_send", self.ring)
+        self._ring = announcements.ring
+        monkeypatch.setattr(announcements, "ring", self.ring)
 
     async def ring(self, group: str, event: dict[str, Any]) -> None:
         if self.deaf:

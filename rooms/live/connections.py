@@ -113,6 +113,3 @@ class OpenRoom:
 
     def users(self) -> set[int]:
         return {connection.reader.user for connection in self.connections}
-
-    def variants(self) -> set[Variant]:
-        return {connection.reader.variant for connection in self.connections}

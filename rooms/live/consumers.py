@@ -191,7 +191,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.last_typing = now
         entry = [(self.room_id, self.reader.user)]
         await in_thread(presence.renew, "typing", entry, "typing", presence.TYPING_LEASE)
-        await announcements.presence_changed_async(self.room_id)
+        hub()  # rings for this process, if it has not begun yet
+        announcements.presence_changed(self.room_id)
 
     async def message(self, frame: dict[str, Any]) -> None:
         key, text = frame.get("key"), frame.get("text")

@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter, methodcaller
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
@@ -33,7 +33,7 @@ from channels.db import database_sync_to_async
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from ..models import Membership, Place, Room, RoomDetails, Row, Step, User
+from ..models import Membership, Place, Room, RoomDetails, Row, Step, User, announcements
 from ..models.announcements import PLACE_GROUP, room_group
 from . import fragments, news, presence
 from .connections import (
@@ -48,11 +48,15 @@ from .connections import (
     TooSlow,
 )
 
+if TYPE_CHECKING:
+    from .fragments import Variant
+
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+TO_RING = 10_000  # announcements that may wait for the channel layer
 REST = 1.0  # times as long as a room's last push took, before its next
 SWEEP = 3.0  # seconds between two looks at the database; with a dead channel layer messages take as long
 PRESENCE_INTERVAL = 0.3  # seconds; comings and goings in between are one push
@@ -89,12 +93,16 @@ class Hub(AsyncConsumer):
         self._stirred: dict[int, float] = {}  # rooms, and when each was last heard of
         self._stirred_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._to_ring: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(TO_RING)
         self.closed_as_too_slow = 0  # connections, since the process began
 
     # Life
 
     def start(self) -> None:
         self._start(self.run())
+        self._start(self._ring())
+        self._loop = asyncio.get_running_loop()
+        announcements.ring_by(self.ring)
 
     async def run(self) -> None:
         """Listen until cancelled; begin anew should listening itself fail."""
@@ -141,10 +149,30 @@ class Hub(AsyncConsumer):
         A cancellation can get lost: asgiref's bridge to threads swallows one that comes just as the
         thread is done. So it is repeated until everything has ended.
         """
+        announcements.ring_by(None)
         while self._tasks:
             for task in self._tasks:
                 task.cancel()
             await asyncio.wait(self._tasks, timeout=0.1)
+
+    def ring(self, group: str, event: dict[str, Any]) -> bool:
+        """Announce the event soon, after those before it; called from any thread. False if it ended."""
+        if self._loop.is_closed():
+            return False
+        self._loop.call_soon_threadsafe(self._will_ring, group, event)
+        return True
+
+    def _will_ring(self, group: str, event: dict[str, Any]) -> None:
+        try:
+            self._to_ring.put_nowait((group, event))
+        except asyncio.QueueFull:  # the layer hangs, and every process finds the change by looking
+            logger.warning("announcement to %s dropped: %s wait already", group, TO_RING)
+
+    async def _ring(self) -> None:
+        while True:
+            group, event = await self._to_ring.get()
+            await announcements.ring(group, event)
+            self._to_ring.task_done()
 
     async def drain(self) -> None:
         """Say to all pages that the server restarts, and close their connections bit by bit."""
@@ -156,6 +184,9 @@ class Hub(AsyncConsumer):
             for room, connection in pages[start : start + DRAIN_AT_ONCE]:
                 self._end(room, connection, RESTARTING)
             await asyncio.sleep(DRAIN_PAUSE)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(announcements.SEND_TIMEOUT):
+                await self._to_ring.join()  # other processes should not have to look for it
 
     def _start(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)
@@ -306,10 +337,11 @@ class Hub(AsyncConsumer):
     async def _push(self, room: OpenRoom, steps: Sequence[Step]) -> None:
         """To every connection of the room; under its lock, so that steps leave in order."""
         began = asyncio.get_running_loop().time()
-        rendered = {
-            variant: [Frame(html) for html in fragments.frames(steps, variant)]
-            for variant in room.variants()
-        }
+        rendered: dict[Variant, list[Frame]] = {}
+        for connection in room.connections:
+            variant = connection.reader.variant
+            if variant not in rendered:
+                rendered[variant] = [Frame(html) for html in fragments.frames(steps, variant)]
         room.version = steps[-1].version
         self._reach(room, lambda each: each.push_steps(steps, rendered[each.reader.variant]))
         ended = asyncio.get_running_loop().time()

@@ -3,6 +3,9 @@
 What is announced may be lost, doubled or late: the database is the log, and whoever listens compares
 versions with it. So a channel layer that fails is logged and never fails the change itself.
 
+In a process that serves, its hub rings: whoever made the change does not wait for it. Elsewhere, in a
+command for instance, who announces waits until the layer has it.
+
 An event on a room's group carries what a process at the version before needs to follow without a
 query. An event on the place's group says only where to look.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import async_to_sync
@@ -28,6 +32,16 @@ SEND_TIMEOUT = 2  # seconds; a doorbell that rings later than the listeners' own
 STIR_INTERVAL = 0.5  # seconds between two "something is new in this room" from one process
 
 _last_stirred: dict[int, float] = {}
+Ringer = Callable[[str, dict[str, Any]], bool]
+
+_ringer: Ringer | None = None
+
+
+def ring_by(ringer: Ringer | None) -> None:
+    """From now on `ringer`, which may be called from any thread, is given each group and event. It says
+    whether it took them."""
+    global _ringer  # noqa: PLW0603  # a process has one
+    _ringer = ringer
 
 
 def room_group(room_id: int) -> str:
@@ -69,11 +83,6 @@ def presence_changed(room_id: int) -> None:
     _send(room_group(room_id), {"type": "presence.changed", "room": room_id})
 
 
-async def presence_changed_async(room_id: int) -> None:
-    """As `presence_changed`, from a coroutine."""
-    await _group_send(room_group(room_id), {"type": "presence.changed", "room": room_id})
-
-
 def people_changed(user_ids: Iterable[int]) -> None:
     """These people's names changed, or the rooms that they belong to."""
     _after_commit(PLACE_GROUP, {"type": "people.changed", "users": list(user_ids)})
@@ -94,10 +103,12 @@ def _after_commit(group: str, event: dict[str, Any]) -> None:
 
 
 def _send(group: str, event: dict[str, Any]) -> None:
-    async_to_sync(_group_send)(group, event)
+    if _ringer is None or not _ringer(group, event):
+        async_to_sync(ring)(group, event)
 
 
-async def _group_send(group: str, event: dict[str, Any]) -> None:
+async def ring(group: str, event: dict[str, Any]) -> None:
+    """Give the event to the channel layer; a failure is logged."""
     layer = get_channel_layer()
     if layer is None:  # pragma: no cover - the settings always name one
         raise RuntimeError("CHANNEL_LAYERS has no default")
