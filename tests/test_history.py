@@ -18,7 +18,7 @@ from rooms.live.consumers import catch_up
 from rooms.live.fragments import Variant
 from rooms.live.streams import Stream
 from rooms.models import Room
-from rooms.models.message import GROUPED
+from rooms.models.message import GROUPED, RUN
 from rooms.models.room import PAGE
 from tests.cast import signed_in
 from tests.factories import add_all, make_crowd, make_room, make_user, say
@@ -287,6 +287,14 @@ def test_a_message_soon_after_one_by_the_same_author_continues_it(
     assert follows(opened(bob_client, open_room)) == [False, True, False, False, False]
 
 
+def test_a_long_run_of_one_author_names_them_again(
+    alice: User, bob_client: Client, open_room: Room
+) -> None:
+    say(open_room, alice, *(f"number {number}" for number in range(2 * RUN + 1)))
+    once = [False, *[True] * (RUN - 1)]
+    assert follows(opened(bob_client, open_room)) == [*once, *once, False]
+
+
 def test_a_message_still_continues_one_that_was_deleted(
     alice: User, bob_client: Client, open_room: Room
 ) -> None:
@@ -331,10 +339,10 @@ def test_a_day_turns_and_a_message_continues_another_in_the_reader_s_own_zone(
 def test_an_older_page_begins_with_a_day_only_where_one_begins(
     alice: User, bob_client: Client, open_room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for minute in range(PAGE + 10):
+    for minute in range(PAGE + 15):
         said_at(open_room, alice, NOON + timedelta(minutes=minute), monkeypatch)
     assert days(opened(bob_client, open_room)) == []
-    assert days(opened(bob_client, open_room, "?before=11")) == ["Wednesday 4 March 2026 m1"]
+    assert days(opened(bob_client, open_room, "?before=16")) == ["Wednesday 4 March 2026 m1"]
     assert follows(opened(bob_client, open_room))[0], (
         "it no longer continues what is on another page"
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BODY_LENGTH = 4_000  # characters; a long page of text, and far below the socket's limit for a frame
 KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+RUN = 10  # messages; then the next names its author again, so that no screen is without a name
 GROUPED = timedelta(minutes=7)  # a message that soon after one by the same author continues it
 
 

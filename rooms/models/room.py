@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy
 from . import announcements
 from .errors import KeyUsed, RoomClosed
 from .membership import Membership
-from .message import GROUPED, Message, Row, clean_body, clean_key, digest
+from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
 from .user import User
 
 if TYPE_CHECKING:
@@ -115,6 +115,9 @@ class Room(models.Model):
     last_number = models.PositiveBigIntegerField(default=0)
     last_author = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     last_at = models.DateTimeField(null=True)
+    run = models.PositiveSmallIntegerField(
+        default=0, help_text=gettext_lazy("How many messages the last author's name stands above.")
+    )
 
     objects = RoomQuerySet.as_manager()
 
@@ -260,6 +263,12 @@ class Room(models.Model):
             if not Membership.objects.filter(room=room, user=author).exists():
                 room.join(author)
             now = timezone.now()
+            continues = (
+                room.last_author_id == author.pk
+                and room.last_at is not None
+                and now - room.last_at < GROUPED
+                and room.run < RUN
+            )
             message = Message(
                 room=room,
                 number=room.last_number + 1,
@@ -268,15 +277,12 @@ class Room(models.Model):
                 key=key,
                 posted_digest=digest(body),
                 created_at=now,
-                continues=(
-                    room.last_author_id == author.pk
-                    and room.last_at is not None
-                    and now - room.last_at < GROUPED
-                ),
+                continues=continues,
                 previous_at=room.last_at,
             )
             message.version = message.posted_version = room.step()
             room.last_number, room.last_author, room.last_at = message.number, author, now
+            room.run = room.run + 1 if continues else 1
             message.save(force_insert=True)
             room.announce(message.as_row(room, author))
             announcements.room_stirred(room.pk)
@@ -303,6 +309,7 @@ class Room(models.Model):
                         "last_number",
                         "last_author",
                         "last_at",
+                        "run",
                         "name",
                         "topic",
                         "archived_at",
