@@ -673,3 +673,13 @@ def test_an_outsider_s_draft_finds_no_room_and_a_visitor_s_is_not_kept(
     assert save_draft(charlie_client, open_room, "x", key()).status_code == 204
     page = opened(charlie_client, open_room)
     assert page.one("[name='text']").attributes["value"] == ""
+
+
+def test_what_was_refused_is_the_draft_unless_there_is_another(
+    bob: User, bob_client: Client, open_room: Room
+) -> None:
+    long = "x" * (BODY_LENGTH + 1)
+    outbox(bob_client, open_room, (key(), long))
+    assert open_room.memberships.get(user=bob).open_draft()[0] == long
+    outbox(bob_client, open_room, (key(), f"{long}y"))
+    assert open_room.memberships.get(user=bob).open_draft()[0] == long

@@ -63,6 +63,7 @@ def _send_all(
             taken += 1
         except MessageRefused as refusal:
             rekeyed = new_key() if isinstance(refusal, KeyUsed) else ""
+            _keep(request, room, text, rekeyed or key)
             receipts.append(
                 fragments.refused(key, " ".join(refusal.messages), variant, new_key=rekeyed)
             )
@@ -72,6 +73,13 @@ def _send_all(
         + fragments.blank_forms(new_keys(taken), variant)
         + live(request)
     )
+
+
+def _keep(request: AuthenticatedHttpRequest, room: Room, text: str, key: str) -> None:
+    """What was refused becomes the draft, so that a reload does not lose it, unless there is another."""
+    membership = room.membership_of(request.user)
+    if membership is not None and not membership.open_draft()[0]:
+        membership.save_draft(text[:DRAFT_LENGTH], key[:64])
 
 
 def _send_one(
