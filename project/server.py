@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import os
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -182,6 +183,9 @@ class Server(daphne.server.Server):
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._end()))
 
     async def _end(self) -> None:
+        # make passes the signal on as well, and Twisted does not bear a second one.
+        for again in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(again, signal.SIG_IGN)
         if self.failure:
             return  # it never listened
         self.listening.stopListening()

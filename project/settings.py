@@ -323,6 +323,13 @@ USE_TZ = True
 _level = environment.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 
 
+def _refusal(record: logging.LogRecord) -> bool:
+    """An answer that refuses what a visitor asked is no fault of anybody who reads the log."""
+    if getattr(record, "status_code", 500) < 500:
+        record.levelno, record.levelname, record.exc_info = logging.INFO, "INFO", None
+    return record.levelno >= logging.getLevelNamesMapping()[_level]
+
+
 def _without_traceback(record: logging.LogRecord) -> bool:
     record.exc_info = None
     return True
@@ -335,6 +342,7 @@ LOGGING: dict[str, Any] = {
         "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
     },
     "filters": {
+        "refusals": {"()": "django.utils.log.CallbackFilter", "callback": _refusal},
         "terse": {"()": "django.utils.log.CallbackFilter", "callback": _without_traceback},
     },
     "handlers": {
@@ -344,6 +352,7 @@ LOGGING: dict[str, Any] = {
     "loggers": {
         # Instead of Django's own handlers, which print in DEBUG and mail administrators otherwise.
         "django": {"handlers": [], "level": "NOTSET", "propagate": True},
+        "django.request": {"filters": ["refusals"]},
         # Whoever scans addresses for weaknesses causes these; where they come from tells nothing.
         "django.security.DisallowedHost": {"filters": ["terse"]},
         # These tell at INFO what only their authors want to know.

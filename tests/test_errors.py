@@ -166,3 +166,13 @@ def test_a_page_for_an_error_can_itself_not_run_anything(
         response = patient_client.get(address)
         assert not list(parse(response).iter("script"))
         assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+
+
+def test_a_refusal_is_no_warning_in_the_log(
+    bob_client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert bob_client.get("/place/").status_code == 403
+    assert bob_client.get("/nowhere/").status_code == 404
+    records = [record for record in caplog.records if record.name == "django.request"]
+    assert [record.levelname for record in records] == ["INFO", "INFO"]
+    assert not any(record.exc_info for record in records)
