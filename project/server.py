@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 # Connections that wait to be taken: after a restart every page comes back within a moment.
 BACKLOG = 1024
 
+HANDSHAKE = 20  # seconds that letting a socket in may take
 DRAIN = 10.0  # seconds for what has begun to be finished once the server is told to stop
 
 NORMAL_CLOSURE = 1000
@@ -146,6 +147,9 @@ class Server(daphne.server.Server):
             endpoints=[f"tcp:port={port}:interface={interface}:backlog={BACKLOG}"],
             # A socket lives as long as its page does.
             websocket_timeout=-1,
+            # After a restart everybody comes at once, and is better late than turned away.
+            websocket_handshake_timeout=HANDSHAKE,
+            websocket_connect_timeout=HANDSHAKE,
             websocket_max_message_size=settings.FRAME_MAX_SIZE,
             websocket_max_frame_size=settings.FRAME_MAX_SIZE,
             server_name="",

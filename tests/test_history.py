@@ -422,6 +422,7 @@ def test_a_page_takes_as_many_queries_however_much_there_is(
     ]
     for address in addresses:
         queries(bob_client, address)  # what is read once and kept
+    say(open_room, alice, "unread, as there is below")
     small = {address: queries(bob_client, address) for address in addresses}
 
     crowd = make_crowd(open_room, 60)

@@ -8,12 +8,14 @@ import logging
 import time
 from contextlib import suppress
 from functools import lru_cache
+from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.contrib.auth import get_user
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -69,6 +71,17 @@ def variant_of(user: User, scope: dict[str, Any]) -> Variant:
     return Variant(language, user.time_zone or settings.TIME_ZONE)
 
 
+def admit(session_key: str, slug: str) -> tuple[User, Room] | None:
+    """Whose session it is and the room, if they may see it. One thread does it all, since after a restart
+    everybody comes at once; Channels' own middlewares change threads for each question."""
+    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key or None)
+    user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]  # all it looks at
+    if not isinstance(user, User):
+        return None
+    room = Room.objects.visible_to(user).filter(slug=slug).first()
+    return None if room is None else (user, room)
+
+
 class RoomConsumer(AsyncWebsocketConsumer):
     """`/ws/rooms/<slug>/`.
 
@@ -88,19 +101,15 @@ class RoomConsumer(AsyncWebsocketConsumer):
     reader: Reader
 
     async def connect(self) -> None:
-        user = self.scope["user"]
+        session_key = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
         slug = self.scope["url_route"]["kwargs"]["slug"]
-        room = None
-        if user.is_authenticated:
-            room = await Room.objects.visible_to(user).filter(slug=slug).afirst()
-        if room is None:
+        admitted = await database_sync_to_async(admit)(session_key, slug)
+        if admitted is None:
             await self.close()  # before it is accepted: an outsider learns nothing
             return
-        self.user: User = user
+        self.user, room = admitted
         self.room_id, self.slug = room.pk, room.slug
-        self.reader = Reader(
-            user.pk, self.scope["session"].session_key or "", variant_of(user, self.scope)
-        )
+        self.reader = Reader(self.user.pk, session_key, variant_of(self.user, self.scope))
         self.allowance, self.last_frame, self.last_typing = float(FRAMES), time.monotonic(), 0.0
         self.held: list[Frame] | None = None
         self.outbox = Outbox(self.send)

@@ -83,7 +83,7 @@ def room_page(
     user = request.user
     membership = room.membership_of(user)
     presence.renew("here", [(room.pk, user.pk)], "page", presence.GRACE)
-    if membership is not None:
+    if membership is not None and membership.last_read < room.last_number:
         room.mark_read([user.pk])
     history = room.history()
     items = news.on_page(room_items(user), room.pk, request.place.name)
