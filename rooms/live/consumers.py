@@ -34,8 +34,9 @@ from .connections import (
     TooSlow,
 )
 from .fragments import Variant
-from .hub import hub, in_thread
+from .hub import hub
 from .outbox import Outbox
+from .threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

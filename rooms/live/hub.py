@@ -23,19 +23,16 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter, methodcaller
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-from asgiref.sync import sync_to_async
 from channels.consumer import AsyncConsumer, get_handler_name
 from channels.db import database_sync_to_async
-from django.contrib.sessions.models import Session
-from django.utils import timezone
 
-from ..models import Membership, Place, Room, RoomDetails, Row, Step, User, announcements
+from ..models import Membership, Place, Room, RoomDetails, Row, Step, announcements
 from ..models.announcements import PLACE_GROUP, room_group
-from . import fragments, news, presence
+from . import access, fragments, news, presence
 from .connections import (
     NOT_FOUND,
     RESTARTING,
@@ -44,38 +41,27 @@ from .connections import (
     Connection,
     Frame,
     OpenRoom,
-    People,
     TooSlow,
 )
+from .people import people_of
+from .ringer import Ringer
+from .threads import in_thread
 
 if TYPE_CHECKING:
     from .fragments import Variant
 
 logger = logging.getLogger(__name__)
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-TO_RING = 10_000  # announcements that may wait for the channel layer
 REST = 1.0  # times as long as a room's last push took, before its next
 SWEEP = 3.0  # seconds between two looks at the database; with a dead channel layer messages take as long
 PRESENCE_INTERVAL = 0.3  # seconds; comings and goings in between are one push
-READ_DELAY = (
-    0.5  # seconds from "something is new" to marking it read for those who look at the room
-)
+READ_DELAY = 0.5  # seconds from "something is new" to marking it read for those who look on
 NEWS_DELAY = 1.0  # seconds from "something is new" to telling those who look elsewhere
 HEARTBEAT = 10.0  # seconds; a page whose socket is silent for 25 goes back to polling
 ACCESS_CHECK = 15.0  # seconds; ends what an announcement that got lost should have ended
 DRAIN_AT_ONCE = 50  # connections that a process that ends closes together …
-DRAIN_PAUSE = (
-    0.1  # … and seconds until the next: 1,000 pages come back spread over two seconds and more
-)
+DRAIN_PAUSE = 0.1  # … and seconds until the next: 1,000 pages come back over two seconds
 EMPTY_ROOM = 30.0  # seconds a room without a page is still listened to: a reload comes back to it
-
-
-async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """For what blocks but uses no database connection."""
-    return await sync_to_async(call, thread_sensitive=False)(*args, **kwargs)
 
 
 class Hub(AsyncConsumer):
@@ -93,16 +79,16 @@ class Hub(AsyncConsumer):
         self._stirred: dict[int, float] = {}  # rooms, and when each was last heard of
         self._stirred_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._to_ring: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(TO_RING)
+        self._ringer = Ringer()
         self.closed_as_too_slow = 0  # connections, since the process began
 
     # Life
 
     def start(self) -> None:
         self._start(self.run())
-        self._start(self._ring())
-        self._loop = asyncio.get_running_loop()
-        announcements.ring_by(self.ring)
+        self._ringer.loop = asyncio.get_running_loop()
+        self._start(self._ringer.run())
+        announcements.ring_by(self._ringer.ring)
 
     async def run(self) -> None:
         """Listen until cancelled; begin anew should listening itself fail."""
@@ -155,25 +141,6 @@ class Hub(AsyncConsumer):
                 task.cancel()
             await asyncio.wait(self._tasks, timeout=0.1)
 
-    def ring(self, group: str, event: dict[str, Any]) -> bool:
-        """Announce the event soon, after those before it; called from any thread. False if it ended."""
-        if self._loop.is_closed():
-            return False
-        self._loop.call_soon_threadsafe(self._will_ring, group, event)
-        return True
-
-    def _will_ring(self, group: str, event: dict[str, Any]) -> None:
-        try:
-            self._to_ring.put_nowait((group, event))
-        except asyncio.QueueFull:  # the layer hangs, and every process finds the change by looking
-            logger.warning("announcement to %s dropped: %s wait already", group, TO_RING)
-
-    async def _ring(self) -> None:
-        while True:
-            group, event = await self._to_ring.get()
-            await announcements.ring(group, event)
-            self._to_ring.task_done()
-
     async def drain(self) -> None:
         """Say to all pages that the server restarts, and close their connections bit by bit."""
         pages = [(room, each) for room in self.rooms.values() for each in room.connections]
@@ -184,9 +151,7 @@ class Hub(AsyncConsumer):
             for room, connection in pages[start : start + DRAIN_AT_ONCE]:
                 self._end(room, connection, RESTARTING)
             await asyncio.sleep(DRAIN_PAUSE)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(announcements.SEND_TIMEOUT):
-                await self._to_ring.join()  # other processes should not have to look for it
+        await self._ringer.rung()
 
     def _start(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)
@@ -536,72 +501,9 @@ class Hub(AsyncConsumer):
     # Who may still read
 
     async def _check_access(self) -> None:
-        open_pages = [
-            (room, connection) for room in self.rooms.values() for connection in room.connections
-        ]
-        if not open_pages:
-            return
-        sessions, users, members = await database_sync_to_async(self._allowed)(
-            {connection.reader.session for _room, connection in open_pages},
-            {connection.reader.user for _room, connection in open_pages},
-            set(self.rooms),
-        )
-        for room, connection in open_pages:
-            reader = connection.reader
-            if reader.session not in sessions or reader.user not in users:
-                self._end(room, connection, SIGNED_OUT)
-            elif room.pk in members and reader.user not in members[room.pk]:
-                self._end(room, connection, NOT_FOUND)
-
-    @staticmethod
-    def _allowed(
-        sessions: set[str], users: set[int], rooms: set[int]
-    ) -> tuple[set[str], set[int], dict[int, set[int]]]:
-        """Which of the sessions and accounts are still good, and who belongs to the private rooms."""
-        live = Session.objects.filter(session_key__in=sessions, expire_date__gt=timezone.now())
-        active = User.objects.filter(pk__in=users, is_active=True)
-        members: dict[int, set[int]] = {
-            room: set()
-            for room in Room.objects.filter(pk__in=rooms, private=True).values_list("pk", flat=True)
-        }
-        belonging = Membership.objects.filter(room_id__in=members, user_id__in=users)
-        for room, user in belonging.values_list("room_id", "user_id"):
-            members[room].add(user)
-        return (
-            set(live.values_list("session_key", flat=True)),
-            set(active.values_list("pk", flat=True)),
-            members,
-        )
-
-
-async def people_of(room_ids: Iterable[int]) -> dict[int, People]:
-    """Who is in each of the rooms and who is writing there."""
-    room_ids = list(room_ids)
-    here = await in_thread(presence.store().held, "here", room_ids)
-    writing = await in_thread(presence.store().held, "typing", room_ids)
-    people: dict[int, People] = await database_sync_to_async(named)(here, writing)
-    return people
-
-
-def named(here: dict[int, set[int]], writing: dict[int, set[int]]) -> dict[int, People]:
-    """The same with names, in one query. Of a long list those are shown who have been members longest,
-    so that it does not change with everybody who comes."""
-    shown = {room: sorted(users)[: fragments.PEOPLE_SHOWN] for room, users in here.items()}
-    typing = {room: sorted(users)[:3] for room, users in writing.items()}
-    wanted = {user for users in (*shown.values(), *typing.values()) for user in users}
-    people = {
-        user.pk: fragments.Person(user.pk, user.name, user.initials, user.hue)
-        for user in User.objects.filter(pk__in=wanted).only("username", "display_name")
-    }
-
-    def known(users: Iterable[int]) -> tuple[fragments.Person, ...]:
-        found = (people[user] for user in users if user in people)
-        return tuple(sorted(found, key=lambda person: (person.name.casefold(), person.pk)))
-
-    return {
-        room: People(known(shown[room]), len(users), known(typing.get(room, ())))
-        for room, users in here.items()
-    }
+        pages = [(room, each) for room in self.rooms.values() for each in room.connections]
+        for room, connection, code in await access.ended(pages):
+            self._end(room, connection, code)
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()

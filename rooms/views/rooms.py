@@ -17,7 +17,7 @@ from ..context import room_items
 from ..live import fragments, news, presence
 from ..live.consumers import catch_up
 from ..live.fragments import Variant
-from ..live.hub import named
+from ..live.people import named
 from ..models import announcements
 from .doors import SIGNED_OUT_PAGE, live, reader_required, room_or_404
 from .reader import composer_urls

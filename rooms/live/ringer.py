@@ -1,0 +1,48 @@
+"""Announcing in the stead of whoever made a change, so that they need not wait for the channel layer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from typing import Any
+
+from ..models import announcements
+
+logger = logging.getLogger(__name__)
+
+WAITING = 10_000  # announcements that may wait for the channel layer
+
+
+class Ringer:
+    """Gives announcements to the channel layer one after the other, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(WAITING)
+        self.loop: asyncio.AbstractEventLoop | None = None  # that `run` is or will be running in
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            group, event = await self._waiting.get()
+            await announcements.ring(group, event)
+            self._waiting.task_done()
+
+    def ring(self, group: str, event: dict[str, Any]) -> bool:
+        """Announce the event soon; called from any thread. False if nothing runs here (any more)."""
+        if self.loop is None or self.loop.is_closed():
+            return False
+        self.loop.call_soon_threadsafe(self._put, group, event)
+        return True
+
+    def _put(self, group: str, event: dict[str, Any]) -> None:
+        try:
+            self._waiting.put_nowait((group, event))
+        except asyncio.QueueFull:  # the layer hangs, and every process finds the change by looking
+            logger.warning("announcement to %s dropped: %s wait already", group, WAITING)
+
+    async def rung(self) -> None:
+        """Returns when nothing waits any more, or the layer has had its time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(announcements.SEND_TIMEOUT):
+                await self._waiting.join()
