@@ -104,6 +104,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "rooms.context.page",
             ],
+            "builtins": ["rooms.templatetags.pieces"],
         },
     },
 ]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from ..models import Row
@@ -28,8 +29,10 @@ from ..text import is_only_emoji, to_html
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from ..context import RoomItem
     from ..models import History, Step
 
+KEY_HERE = "the-key"
 ROWS_KEPT = 10_000  # rendered rows of about 1.5 kB each
 FRAME_ROWS = 50  # a frame of a thousand rows is one long task in the browser
 GUARDS = 64  # cursors that one selector may name
@@ -261,6 +264,24 @@ def refused(key: str, error: str, variant: Variant, *, new_key: str = "") -> str
         return render_to_string(
             "stream/refused.html", {"key": key, "error": error, "new_key": new_key}
         )
+
+
+@lru_cache(maxsize=ROWS_KEPT)
+def room_item(item: RoomItem, *, current: bool, language: str) -> SafeString:
+    """A room in a list of rooms; `current` if the page with the list is in it."""
+    with translation.override(language):
+        return render_to_string("_room_item.html", {"item": item, "current": current})
+
+
+@lru_cache(maxsize=1)
+def _blank_composer() -> str:
+    return render_to_string("rooms/_blank_form.html", {"key": KEY_HERE})
+
+
+def blank_composers(keys: Iterable[str]) -> SafeString:
+    """Empty forms of the composer's pool; they have no words in any language."""
+    blank = _blank_composer()
+    return mark_safe("".join(blank.replace(KEY_HERE, escape(key)) for key in keys))
 
 
 def blank_forms(keys: Sequence[str], variant: Variant) -> str:

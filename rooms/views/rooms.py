@@ -39,6 +39,10 @@ class Composer:
     lines: str = ""
     error: str = ""
 
+    @property
+    def blank_keys(self) -> list[str]:
+        return self.keys[1:]
+
     @classmethod
     def of(cls, membership: Membership | None) -> Composer:
         text, key = membership.open_draft() if membership else ("", "")
