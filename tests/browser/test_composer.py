@@ -413,7 +413,7 @@ def test_one_that_waits_can_still_be_changed(
 def test_more_than_there_are_forms_for(
     on_a_line: Visitor, company: Company, relay: Relay, watch: Watch
 ) -> None:
-    """What no form is left for stays in the field, to be sent when there are some again."""
+    """What no form is left for stays in the field, and goes out by itself when there are some again."""
     watch.allow("htmx:targetError, next .slot")
     alice = on_a_line
     relay.down = True
@@ -424,10 +424,6 @@ def test_more_than_there_are_forms_for(
     alice.type("the sixteenth\n")
     expect(alice.field).to_have_value("the sixteenth")
     relay.down = False
-    arrived(alice, company, *texts)
-    expect(alice.pending).to_have_count(0)
-    expect(alice.field).to_have_value("the sixteenth")
-    alice.field.press("Enter")
     at_rest(alice, company, *texts, "the sixteenth")
 
 
