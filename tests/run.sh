@@ -13,8 +13,8 @@ run() {
   "${pytest[@]}" "$@" || failed=1
 }
 
-run 'SQLite and memory' tests --ignore=tests/browser --ignore=tests/test_topology.py --stack=small
-run 'PostgreSQL and Redis' tests --ignore=tests/browser --stack=full
+run 'SQLite and memory' tests --ignore=tests/browser --ignore=tests/test_topology.py --stack=small --numprocesses=2 --dist=loadfile
+run 'PostgreSQL and Redis' tests --ignore=tests/browser --stack=full --numprocesses=2 --dist=loadfile
 # Most of these wait for what takes its time, such as a lease that lapses: hence more than there are cores.
 run 'Browser' tests/browser --stack=browser -m 'not alone' --numprocesses=3 --dist=loadfile
 run 'Browser, typing' tests/browser --stack=browser -m alone
