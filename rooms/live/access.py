@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from channels.db import database_sync_to_async
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from ..models import Membership, Room, User
 from .connections import NOT_FOUND, SIGNED_OUT
+from .threads import in_db
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ async def ended(
     """Those of the pages to be closed, each with the code that says why. A few queries for all."""
     if not pages:
         return []
-    sessions, users, members = await database_sync_to_async(_allowed)(
+    sessions, users, members = await in_db(_allowed)(
         {connection.reader.session for _room, connection in pages},
         {connection.reader.user for _room, connection in pages},
         {room.pk for room, _connection in pages},

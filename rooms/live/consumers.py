@@ -12,7 +12,6 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -36,7 +35,7 @@ from .connections import (
 from .fragments import Variant
 from .hub import hub
 from .outbox import Outbox
-from .threads import in_thread
+from .threads import in_db, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,7 +103,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         session_key = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
         slug = self.scope["url_route"]["kwargs"]["slug"]
-        admitted = await database_sync_to_async(admit)(session_key, slug)
+        admitted = await in_db(admit)(session_key, slug)
         if admitted is None:
             await self.close()  # before it is accepted: an outsider learns nothing
             return
@@ -181,9 +180,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         # gap, and whatever is in it twice is told apart by the page's cursor.
         self.held = []
         room = await hub().enter(self.room_id, self)
-        missed = await database_sync_to_async(catch_up)(
-            self.room_id, int(after), self.reader.variant
-        )
+        missed = await in_db(catch_up)(self.room_id, int(after), self.reader.variant)
         for html in missed:
             self.push(Frame(html))
             await self._taken()
@@ -211,7 +208,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             return
         answer: dict[str, Any]
         try:
-            number = await database_sync_to_async(self._post)(text, key)
+            number = await in_db(self._post)(text, key)
             answer = {"type": "stored", "key": key, "number": number}
         except MessageRefused as refusal:
             answer = {"type": "refused", "key": key, "error": " ".join(refusal.messages)}

@@ -21,6 +21,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from contextvars import Context
 from functools import partial
 from operator import itemgetter, methodcaller
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from channels.consumer import AsyncConsumer, get_handler_name
-from channels.db import database_sync_to_async
+from django.db import connections
 
 from ..models import Membership, Place, Room, RoomDetails, Row, Step, announcements
 from ..models.announcements import PLACE_GROUP, room_group
@@ -45,7 +46,7 @@ from .connections import (
 )
 from .people import people_of
 from .ringer import Ringer
-from .threads import in_thread
+from .threads import in_db, in_thread
 
 if TYPE_CHECKING:
     from .fragments import Variant
@@ -121,7 +122,7 @@ class Hub(AsyncConsumer):
         """An exception in a handler would end the consumer, and with it every page's news.
 
         Not Channels' own: that one changes to a thread for each event, to close old connections to the
-        database. Whatever uses one here does so through `database_sync_to_async`, which looks itself.
+        database. Whatever uses one here does so through `in_db`, which looks itself.
         """
         try:
             await getattr(self, get_handler_name(message))(message)
@@ -192,7 +193,7 @@ class Hub(AsyncConsumer):
             room = self.rooms.get(room_id)
             if room is None:
                 joined = await self._join(room_group(room_id))
-                version = await database_sync_to_async(self._version)(room_id)
+                version = await in_db(self._version)(room_id)
                 room = self.rooms[room_id] = OpenRoom(room_id, version, joined=joined)
             room.connections.add(connection)
             room.empty_since = None
@@ -345,10 +346,10 @@ class Hub(AsyncConsumer):
 
     async def _repair(self, room: OpenRoom) -> None:
         """Read what came between from the database; under the room's lock."""
-        found = await database_sync_to_async(self._steps)(room.pk, room.version)
+        found = await in_db(self._steps)(room.pk, room.version)
         if found is None:
             # So far behind that the pages should rather load their newest page: they resume and do.
-            room.version = await database_sync_to_async(self._version)(room.pk)
+            room.version = await in_db(self._version)(room.pk)
             for connection in list(room.connections):
                 self._end(room, connection, TRY_AGAIN_LATER)
         elif found:
@@ -365,7 +366,7 @@ class Hub(AsyncConsumer):
         for room in [room for room in self.rooms.values() if not room.joined]:
             room.joined = self.listening.is_set() and await self._join(room_group(room.pk))
         await self._close_empty()
-        versions = await database_sync_to_async(self._versions)(list(self.rooms))
+        versions = await in_db(self._versions)(list(self.rooms))
         for room in list(self.rooms.values()):
             if versions.get(room.pk, 0) > room.version:
                 async with room.lock:
@@ -462,11 +463,11 @@ class Hub(AsyncConsumer):
         for room_id in self._stirred.keys() & self.rooms.keys():
             users = self.rooms[room_id].users()
             if users:
-                await database_sync_to_async(Room(pk=room_id).mark_read)(users)
+                await in_db(Room(pk=room_id).mark_read)(users)
 
     async def _tell(self, room_ids: set[int]) -> None:
         here = {user for room in self.rooms.values() for user in room.users()}
-        users = await database_sync_to_async(self._members)(room_ids, here)
+        users = await in_db(self._members)(room_ids, here)
         await self._push_news(users, stirred=room_ids)
 
     @staticmethod
@@ -486,7 +487,7 @@ class Hub(AsyncConsumer):
         ]
         if not pages:
             return
-        items, place = await database_sync_to_async(self._items)(
+        items, place = await in_db(self._items)(
             {connection.reader.user for _room, connection in pages}
         )
         for room, connection in pages:
@@ -515,7 +516,8 @@ def hub() -> Hub:
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
         _hubs[loop] = made = Hub()
-        made.start()
+        # In no request's context, whose thread and language it would keep for ever.
+        Context().run(made.start)
     return _hubs[loop]
 
 
@@ -535,3 +537,4 @@ async def stop_hub() -> None:
     stopped = _hubs.pop(asyncio.get_running_loop(), None)
     if stopped is not None:
         await stopped.stop()
+        await in_db(connections.close_all)()

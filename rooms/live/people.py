@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from channels.db import database_sync_to_async
-
 from ..models import User
 from . import fragments, presence
 from .connections import People
-from .threads import in_thread
+from .threads import in_db, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +18,7 @@ async def people_of(room_ids: Iterable[int]) -> dict[int, People]:
     room_ids = list(room_ids)
     here = await in_thread(presence.store().held, "here", room_ids)
     writing = await in_thread(presence.store().held, "typing", room_ids)
-    people: dict[int, People] = await database_sync_to_async(named)(here, writing)
+    people: dict[int, People] = await in_db(named)(here, writing)
     return people
 
 
