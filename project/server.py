@@ -138,7 +138,7 @@ class Server(daphne.server.Server):
         self.host = host
         self.port = port
         self.drain = drain
-        self.one_is_answered = asyncio.Event()
+        self.one_is_done = asyncio.Event()
         self.failure = ""
         self.connections: dict[Any, dict[str, Any]] = {}
         interface = host.replace(":", r"\:")  # in this notation a bare colon separates
@@ -176,11 +176,11 @@ class Server(daphne.server.Server):
         if isinstance(protocol, Socket):
             # What consumers write by this goes to the kernel without ASGI's events in between.
             scope["extensions"] = {"roomful.frames": {"write": protocol.write_frame}}
-        return super().create_application(protocol, scope)
-
-    def protocol_disconnected(self, protocol: Any) -> None:
-        super().protocol_disconnected(protocol)
-        self.one_is_answered.set()
+        queue = super().create_application(protocol, scope)
+        if queue is not None:
+            application = self.connections[protocol]["application_instance"]
+            application.add_done_callback(lambda _ended: self.one_is_done.set())
+        return queue
 
     def kill_all_applications(self) -> Any:
         """What daphne does before the end of the reactor, which waits for what this returns."""
@@ -197,20 +197,21 @@ class Server(daphne.server.Server):
             async with asyncio.timeout(DRAIN):
                 await self.drain()
                 while self._requests():
-                    self.one_is_answered.clear()
-                    await self.one_is_answered.wait()
+                    self.one_is_done.clear()
+                    await self.one_is_done.wait()
         except TimeoutError:
             logger.warning("%s requests were not finished in %s s", len(self._requests()), DRAIN)
         await self._kill_all_applications().asFuture(asyncio.get_running_loop())
 
     def _requests(self) -> list[BoundedRequest]:
-        """Those that have come in full and are not answered in full."""
+        """Those that have come in full and are not done. What Django does after its answer counts, too:
+        broken off, it would leave an error in the log."""
         return [
             protocol
             for protocol, details in self.connections.items()
             if isinstance(protocol, BoundedRequest)
             and "application_instance" in details
-            and "disconnected" not in details
+            and not details["application_instance"].done()
         ]
 
     def _kill_all_applications(self) -> Any:
