@@ -79,6 +79,7 @@ MIDDLEWARE = [
     # the CSRF token anew, and the middleware adds a random number of bytes to every response.
     "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
+    "rooms.middleware.NullMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -29,6 +30,32 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from rooms.models import User
+
+
+def _refuse_null(request: HttpRequest) -> None:
+    sent = (request.path, request.META.get("QUERY_STRING", "").replace("%00", "\0"))
+    if any("\0" in each for each in (*sent, *request.COOKIES.values())):
+        raise BadRequest("a null character in an address or a cookie")
+
+
+@sync_and_async_middleware
+def NullMiddleware(get_response: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802
+    """No browser sends a null character, and PostgreSQL fails at whatever is looked up by one."""
+    if iscoroutinefunction(get_response):
+
+        async def asynchronous(request: Any) -> HttpResponse:
+            _refuse_null(request)
+            response: HttpResponse = await get_response(request)
+            return response
+
+        return asynchronous
+
+    def synchronous(request: Any) -> HttpResponse:
+        _refuse_null(request)
+        response: HttpResponse = get_response(request)
+        return response
+
+    return synchronous
 
 
 class _KnownPlace:

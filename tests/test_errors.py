@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.test import AsyncClient, Client
 from django.urls import path
 
 from project import urls
+from rooms.live.consumers import admit
 from tests.markup import parse, text
 
 if TYPE_CHECKING:
@@ -176,3 +178,23 @@ def test_a_refusal_is_no_warning_in_the_log(
     records = [record for record in caplog.records if record.name == "django.request"]
     assert [record.levelname for record in records] == ["INFO", "INFO"]
     assert not any(record.exc_info for record in records)
+
+
+@pytest.mark.parametrize("address", ["/rooms/%00/", "/rooms/?q=%00", "/join/a%00b/", "/%00"])
+def test_a_null_character_in_an_address_is_refused(
+    client: Client, place: Place, alice: User, address: str
+) -> None:
+    client.force_login(alice)
+    assert client.get(address.replace("%00", "a")).status_code != 400
+    assert client.get(address).status_code == 400
+
+
+def test_a_null_character_in_a_cookie_is_refused(client: Client, place: Place) -> None:
+    session = settings.SESSION_COOKIE_NAME
+    assert client.get("/rooms/", headers={"Cookie": f"{session}=a"}).status_code == 302
+    assert client.get("/rooms/", headers={"Cookie": rf'{session}="\000"'}).status_code == 400
+
+
+def test_a_null_character_opens_no_socket(open_room: Room) -> None:
+    assert admit("\0", open_room.slug) is None
+    assert admit("", "\0") is None

@@ -74,6 +74,8 @@ def variant_of(user: User, scope: dict[str, Any]) -> Variant:
 def admit(session_key: str, slug: str) -> tuple[User, Room] | None:
     """Whose session it is and the room, if they may see it. One thread does it all, since after a restart
     everybody comes at once; Channels' own middlewares change threads for each question."""
+    if "\0" in session_key + slug:  # PostgreSQL fails at it
+        return None
     session = import_module(settings.SESSION_ENGINE).SessionStore(session_key or None)
     user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]  # all it looks at
     if not isinstance(user, User):
