@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import OperationalError
 
 from rooms.live import hub as hub_module
 from rooms.models import announcements
@@ -103,6 +104,22 @@ def test_reading_is_each_one_s_own(
     say(private_room, bob, "one")
     opened(bob_client, private_room)
     assert (unread(private_room, bob), unread(private_room, alice)) == (0, 1)
+
+
+def test_a_disk_without_room_can_be_read(
+    alice: User, bob: User, bob_client: Client, open_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = opened(bob_client, open_room)
+    say(open_room, alice, "one")
+
+    def full(room: Room, users: object) -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr("rooms.models.Room.mark_read", full)
+    assert opened(bob_client, open_room).numbers == [1]
+    assert poll(page, bob_client, open_room)
+    assert page.numbers == [1]
+    assert unread(open_room, bob) == 1
 
 
 def test_what_was_said_before_one_joined_is_read(
