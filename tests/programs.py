@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from tests.factories import PASSWORD
 from tests.page import Page, fragment, rows_of
 
 if TYPE_CHECKING:
@@ -82,6 +83,18 @@ class Program:
         self.http.close()
 
     # What people do with forms
+
+    def set_up(self) -> None:
+        """Opens the place as its owner, Alice; everybody may sign up."""
+        self.submit(
+            "/setup/",
+            name="Millbrook Repair Café",
+            username="alice",
+            display_name="Alice Archer",
+            email="alice@example.org",
+            password=PASSWORD,
+            sign_up="open",
+        )
 
     def submit(self, path: str, **fields: str) -> httpx.Response:
         """Sends a form and returns the redirect that says that it was taken."""

@@ -48,15 +48,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Roomful]:
     first = Roomful(tmp_path)
     first.start()
     owner = Program(first.url)
-    owner.submit(
-        "/setup/",
-        name="Millbrook Repair Café",
-        username="alice",
-        display_name="Alice Archer",
-        email="alice@example.org",
-        password=PASSWORD,
-        sign_up="open",
-    )
+    owner.set_up()
     owner.close()
     server = first
     if request.param is not Roomful:

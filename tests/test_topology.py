@@ -95,15 +95,7 @@ def place(
         proxy.start()
         place = Place(proxy, processes, servers)
         ends.callback(place.owner.close)
-        place.owner.submit(
-            "/setup/",
-            name="Millbrook Repair Café",
-            username="alice",
-            display_name="Alice Archer",
-            email="alice@example.org",
-            password=PASSWORD,
-            sign_up="open",
-        )
+        place.owner.set_up()
         yield place
 
 

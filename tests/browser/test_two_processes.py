@@ -72,15 +72,7 @@ def two(
         for process in (place.first, place.second):
             ends.callback(process.end)
             process.start()
-        place.owner.submit(
-            "/setup/",
-            name="Millbrook Repair Café",
-            username="alice",
-            display_name="Alice Archer",
-            email="alice@example.org",
-            password=PASSWORD,
-            sign_up="open",
-        )
+        place.owner.set_up()
         yield place
 
 
