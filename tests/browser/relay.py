@@ -90,6 +90,8 @@ class Relay:
             while data := source.recv(CHUNK):
                 if source not in self._silent:
                     sink.sendall(data)
+        if source in self._silent:
+            return  # nor does the other side learn of an end
         _close(source)
         _close(sink)
 
