@@ -1,4 +1,5 @@
 # make run: start Roomful. make test: all tests. make check: formatter, linter, types, migrations.
+# make faults: what people see while servers are killed and services fail, a quarter of an hour.
 # make bench: measure it beside others, half an hour; make bench PART=fanout: one part of that.
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 INSTALLED_FOR_TESTS = $(VENV)/.installed-for-tests
 
-.PHONY: run test check coverage bench
+.PHONY: run test faults check coverage bench
 
 run: $(INSTALLED)
 	@exec $(VENV)/bin/python manage.py serve --prepare
@@ -17,12 +18,18 @@ test: $(INSTALLED_FOR_TESTS)
 	@tests/prepare.sh
 	@VENV=$(VENV) tests/run.sh
 
+faults: $(INSTALLED_FOR_TESTS)
+	@tests/prepare.sh
+	@$(VENV)/bin/python -m pytest -q tests/faults
+
 # By itself, because measuring makes the tests take about three times as long.
 coverage: $(INSTALLED_FOR_TESTS)
 	@tests/prepare.sh
-	$(VENV)/bin/python -m pytest -q tests --ignore=tests/browser --ignore=tests/test_topology.py \
+	$(VENV)/bin/python -m pytest -q tests --ignore=tests/browser --ignore=tests/faults \
+	  --ignore=tests/test_topology.py \
 	  --cov --cov-report=
-	$(VENV)/bin/python -m pytest -q tests --ignore=tests/browser --stack=full --cov --cov-append
+	$(VENV)/bin/python -m pytest -q tests --ignore=tests/browser --ignore=tests/faults --stack=full \
+	  --cov --cov-append
 
 bench: $(INSTALLED_FOR_TESTS)
 	@tests/prepare.sh

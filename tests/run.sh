@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All tests: on SQLite and memory, on PostgreSQL and Redis, and in a browser.
+# All tests: on SQLite and memory, on PostgreSQL and Redis, and in a browser. Only those of tests/faults
+# are for `make faults`.
 # Each part runs even if one before it failed; the exit code says whether all passed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -13,8 +14,10 @@ run() {
   "${pytest[@]}" "$@" || failed=1
 }
 
-run 'SQLite and memory' tests --ignore=tests/browser --ignore=tests/test_topology.py --stack=small --numprocesses=2 --dist=loadfile
-run 'PostgreSQL and Redis' tests --ignore=tests/browser --stack=full --numprocesses=2 --dist=loadfile
+elsewhere=(--ignore=tests/browser --ignore=tests/faults)
+two=(--numprocesses=2 --dist=loadfile)
+run 'SQLite and memory' tests "${elsewhere[@]}" "${two[@]}" --ignore=tests/test_topology.py --stack=small
+run 'PostgreSQL and Redis' tests "${elsewhere[@]}" "${two[@]}" --stack=full
 # Most of these wait for what takes its time, such as a lease that lapses: hence more than there are cores.
 run 'Browser' tests/browser --stack=browser -m 'not alone' --numprocesses=3 --dist=loadfile
 run 'Browser, typing' tests/browser --stack=browser -m alone
