@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 
 def _refuse_null(request: HttpRequest) -> None:
-    sent = (request.path, request.META.get("QUERY_STRING", "").replace("%00", "\0"))
-    if any("\0" in each for each in (*sent, *request.COOKIES.values())):
+    if any("\0" in each for each in (request.path, *request.COOKIES.values())):
         raise BadRequest("a null character in an address or a cookie")
 
 
 @sync_and_async_middleware
 def NullMiddleware(get_response: Callable[..., Any]) -> Callable[..., Any]:  # noqa: N802
-    """No browser sends a null character, and PostgreSQL fails at whatever is looked up by one."""
+    """No browser sends a null character, and PostgreSQL fails at whatever is looked up by one. What views
+    read of a query or a form they clean themselves."""
     if iscoroutinefunction(get_response):
 
         async def asynchronous(request: Any) -> HttpResponse:
