@@ -139,12 +139,14 @@ class Server(daphne.server.Server):
         self.port = port
         self.drain = drain
         self.one_is_done = asyncio.Event()
+        self.told_to_stop = False
         self.failure = ""
         self.connections: dict[Any, dict[str, Any]] = {}
         interface = host.replace(":", r"\:")  # in this notation a bare colon separates
         super().__init__(
             application,
             endpoints=[f"tcp:port={port}:interface={interface}:backlog={BACKLOG}"],
+            signal_handlers=False,  # Twisted's do not bear a second signal; see run()
             # A socket lives as long as its page does.
             websocket_timeout=-1,
             # After a restart everybody comes at once, and is better late than turned away.
@@ -160,6 +162,17 @@ class Server(daphne.server.Server):
         log: Any = STDLibLogObserver("twisted")
         publisher: Any = globalLogPublisher
         publisher.addObserver(FilteringLogObserver(log, [grave]))
+
+    def run(self) -> None:
+        # Often the same order comes twice: from the terminal and from make, which passes it on.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            daphne.server.twisted_loop.add_signal_handler(number, self._told_to_stop)
+        super().run()
+
+    def _told_to_stop(self) -> None:
+        if not self.told_to_stop:
+            self.told_to_stop = True
+            daphne.server.reactor.stop()
 
     def listen_success(self, port: Any) -> None:
         self.listening = port
@@ -187,9 +200,6 @@ class Server(daphne.server.Server):
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._end()))
 
     async def _end(self) -> None:
-        # make passes the signal on as well, and Twisted does not bear a second one.
-        for again in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(again, signal.SIG_IGN)
         if self.failure:
             return  # it never listened
         self.listening.stopListening()

@@ -97,7 +97,8 @@ def test_it_stops_at_once_and_in_good_order(own: Roomful, by: signal.Signals) ->
         half_a_request.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n12")
         started = time.monotonic()
         assert own.process
-        own.process.send_signal(by)  # as make does, which gets it too
+        for _again in range(5):  # at least twice where make gets the signal too and passes it on
+            own.process.send_signal(by)
         assert own.stop(by) == 0
         assert time.monotonic() - started < QUICKLY
     assert own.errors() == []
