@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.template.loader import render_to_string
 from django.test import TestCase
 from hypothesis import HealthCheck, settings
@@ -26,7 +27,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from rooms.live import fragments
+from rooms.live import fragments, threads
 from rooms.live.connections import OpenRoom, Reader
 from rooms.live.consumers import catch_up
 from rooms.live.fragments import Variant
@@ -294,8 +295,8 @@ def rung(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
             events.append(event)
 
     monkeypatch.setattr(announcements, "_send", ring)
-    # As Django's own test client does: the connection holds the transaction that the test is in.
-    monkeypatch.setattr("channels.db.close_old_connections", lambda: None)
+    # The connection that holds the transaction that the test is in belongs to the test's own thread.
+    monkeypatch.setattr(threads, "_in_database_thread", sync_to_async(methodcaller("__call__")))
     return events
 
 

@@ -133,8 +133,8 @@ class Hub(AsyncConsumer):
     async def stop(self) -> None:
         """End everything that `run` has begun, and `run` itself.
 
-        A cancellation can get lost: asgiref's bridge to threads swallows one that comes just as the
-        thread is done. So it is repeated until everything has ended.
+        A cancellation can get lost: a library that waits for a thread may swallow one that comes just as
+        the thread is done (asgiref's bridge does). So it is repeated until everything has ended.
         """
         announcements.ring_by(None)
         while self._tasks:
