@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.core.exceptions import PermissionDenied
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -214,15 +215,13 @@ class RoomConsumer(AsyncWebsocketConsumer):
             answer = {"type": "stored", "key": key, "number": number}
         except MessageRefused as refusal:
             answer = {"type": "refused", "key": key, "error": " ".join(refusal.messages)}
-        except (Room.DoesNotExist, User.DoesNotExist):
+        except (Room.DoesNotExist, PermissionDenied):
             answer = {"type": "refused", "key": key, "error": _("This room is not open to you.")}
         self.push(Frame(json.dumps(answer)))
 
     def _post(self, text: str, key: str) -> int:
-        """Whether they may is asked again: the socket may be older than the answer."""
-        user = User.objects.get(pk=self.user.pk, is_active=True)
-        room = Room.objects.visible_to(user).get(pk=self.room_id)
-        return room.post(user, text, key).number
+        """Whether they may is asked again by the verb: the socket may be older than the answer."""
+        return Room(pk=self.room_id, slug=self.slug).post(self.user, text, key).number
 
     # What goes (the hub calls these)
 

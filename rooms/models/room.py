@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy
 
-from . import announcements
+from . import announcements, posting
 from .errors import KeyUsed, RoomClosed
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
@@ -252,25 +252,30 @@ class Room(models.Model):
         `PermissionDenied` for an outsider of a private room; nothing is stored then.
         """
         body, key = clean_body(body), clean_key(key)
-        with self.changing(though_archived=True) as room:
-            said = Message.objects.filter(room=room, author=author, key=key).first()
-            if said is not None:
-                if said.posted_digest != digest(body):
-                    raise KeyUsed
-                return said
+        with transaction.atomic():
+            room = posting.locked_room(self.pk)
+            if room is None:
+                raise Room.DoesNotExist
             if room.archived:
-                raise RoomClosed
-            if not Membership.objects.filter(room=room, user=author).exists():
-                room.join(author)
+                try:
+                    return self._said(author, body, key)
+                except Message.DoesNotExist:
+                    raise RoomClosed from None
+            known = posting.author_in(self.pk, author.pk)
+            if known is None or (room.private and not known.belongs):
+                raise PermissionDenied
+            author.username, author.display_name = known.username, known.display_name
+            if not known.belongs:
+                self._admit(author)
             now = timezone.now()
             continues = (
-                room.last_author_id == author.pk
+                room.last_author == author.pk
                 and room.last_at is not None
                 and now - room.last_at < GROUPED
                 and room.run < RUN
             )
             message = Message(
-                room=room,
+                room=self,
                 number=room.last_number + 1,
                 author=author,
                 body=body,
@@ -279,14 +284,24 @@ class Room(models.Model):
                 created_at=now,
                 continues=continues,
                 previous_at=room.last_at,
+                version=room.version + 1,
+                posted_version=room.version + 1,
             )
-            message.version = message.posted_version = room.step()
-            room.last_number, room.last_author, room.last_at = message.number, author, now
-            room.run = room.run + 1 if continues else 1
-            message.save(force_insert=True)
-            room.announce(message.as_row(room, author))
-            announcements.room_stirred(room.pk)
+            if not posting.store(message):
+                return self._said(author, body, key)
+            posting.count(message, room.run + 1 if continues else 1)
+            row = message.as_row(self, author)
+            announcements.room_changed(self.pk, message.version, row.as_data(), None)
+            announcements.room_stirred(self.pk)
         return message
+
+    def _said(self, author: User, body: str, key: str) -> Message:
+        """The message that this form has made already. Raises `KeyUsed` if it made another one, and
+        `Message.DoesNotExist` if none."""
+        said = Message.objects.get(room=self, author=author, key=key)
+        if said.posted_digest != digest(body):
+            raise KeyUsed
+        return said
 
     @contextmanager
     def changing(self, *, though_archived: bool = False) -> Iterator[Room]:
