@@ -22,6 +22,8 @@ from rooms.models import announcements
 from tests.cast import signed_in
 
 if TYPE_CHECKING:
+    import pytest
+
     from rooms.live.connections import OpenRoom
     from rooms.models import Room, User
     from tests.page import Page
@@ -44,6 +46,11 @@ async def new_process() -> AsyncIterator[None]:
     await stop_hub()
     presence.store().clear()
     announcements._last_stirred.clear()
+
+
+def announce_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on what is announced here comes through the layer, as what another process announces."""
+    monkeypatch.setattr(announcements, "ring_by", lambda _ringer: None)
 
 
 async def until(is_so: Callable[[], bool | Awaitable[bool]], what: str) -> None:

@@ -26,6 +26,7 @@ from rooms.models import Place, Room, User
 from tests.factories import make_room, make_user, say
 from tests.faulty_layer import FaultyLayer
 from tests.page import Page
+from tests.sockets import announce_from_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,6 +57,7 @@ async def hub(
         "default": {"BACKEND": "tests.faulty_layer.FaultyLayer", "CONFIG": {"seed": seed}}
     }
     monkeypatch.setattr(hubs, "SWEEP", SWEEP)
+    announce_from_elsewhere(monkeypatch)
     yield hubs.hub()
     await hubs.stop_hub()
     await sync_to_async(connections.close_all)()

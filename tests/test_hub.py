@@ -17,7 +17,17 @@ from rooms.models.room import STEPS
 from tests.cast import signed_in
 from tests.factories import make_room, say
 from tests.page import Page
-from tests.sockets import PATIENCE, ear, in_db, new_process, session_cookie, socket, until, watching
+from tests.sockets import (
+    PATIENCE,
+    announce_from_elsewhere,
+    ear,
+    in_db,
+    new_process,
+    session_cookie,
+    socket,
+    until,
+    watching,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -44,6 +54,7 @@ class Doorbell:
         self.heard: list[dict[str, Any]] = []
         self._ring = announcements.ring
         monkeypatch.setattr(announcements, "ring", self.ring)
+        announce_from_elsewhere(monkeypatch)
 
     async def ring(self, group: str, event: dict[str, Any]) -> None:
         if self.deaf:
@@ -147,6 +158,30 @@ async def test_the_next_version_is_shown_without_asking_the_database(
         monkeypatch.setattr(Hub, "_steps", staticmethod(refuse))
         await posted(open_room, alice, "from the event itself")
         await opened.until("from the event itself")
+
+
+async def test_what_is_announced_here_is_heard_here_once_and_needs_no_layer(
+    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watching(bob, open_room) as opened:
+        heard, listened = [], hub().room_changed
+
+        async def listen(event: dict[str, Any]) -> None:
+            heard.append(event["version"])
+            await listened(event)
+
+        monkeypatch.setattr(hub(), "room_changed", listen)
+        await posted(open_room, alice, "with a layer")
+        await opened.until("with a layer")
+        await hub()._ringer.rung()
+
+        async def lose(_group: str, _event: dict[str, Any]) -> None:
+            raise ConnectionError("the layer is gone")
+
+        monkeypatch.setattr(get_channel_layer(), "group_send", lose)
+        await posted(open_room, alice, "without a layer")
+        await opened.until("without a layer")
+        assert heard == [1, 2]
 
 
 async def test_what_was_not_heard_is_read_when_the_next_event_comes(
@@ -276,6 +311,7 @@ async def test_a_layer_that_fails_to_listen_is_listened_to_anew(
         return await listened(channel)
 
     monkeypatch.setattr(layer, "receive", receive)
+    announce_from_elsewhere(monkeypatch)
     async with watching(bob, open_room) as opened:
         faults.append("the next one that listens")
         await posted(open_room, alice, "before it fails")

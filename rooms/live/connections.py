@@ -106,7 +106,8 @@ class OpenRoom:
     connections: set[Connection] = field(default_factory=set)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     heard: list[dict[str, Any]] = field(default_factory=list)  # events not pushed yet
-    rests_until: float = 0.0  # on the loop's clock; what is heard before is pushed then
+    rests_until: float = 0.0  # on the loop's clock; what is heard before may be pushed then
+    busy_until: float = 0.0  # likewise; what is heard before had to wait for a push
     joined: bool = False  # whether the channel layer will tell of its changes
     empty_since: float | None = None  # on the monotonic clock
     people: People | None = None  # as last pushed

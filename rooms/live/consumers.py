@@ -12,6 +12,8 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from channels.consumer import get_handler_name
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -102,6 +104,15 @@ class RoomConsumer(AsyncWebsocketConsumer):
     channel_layer_alias = "none: the hub listens for all sockets of the process"
 
     reader: Reader
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """As Channels' own, for a consumer that listens to its client alone: no task for each thing that
+        it listens to, and no change of threads for each frame, as `in_db` looks after connections."""
+        self.scope, self.base_send = scope, send
+        with suppress(StopConsumer):
+            while True:
+                event = await receive()
+                await getattr(self, get_handler_name(event))(event)
 
     async def connect(self) -> None:
         session_key = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")

@@ -9,9 +9,10 @@ event's own data; one that it has had is dropped; one that is further on shows a
 from the database. Every few seconds it compares the versions of its open rooms with the database, so a
 lost event costs seconds and nothing else.
 
-What is heard while a room's last push is hardly over is pushed together, as one frame: after a push that
-took 5 ms the hub does other things for as long. So a busy room takes at most half of the process, and the
-busier it is the cheaper a message becomes.
+What is heard shortly after a room's last push is pushed together, as one frame, where more is to come:
+where others wait to be stored, or came while that push went on. After a push that took 5 ms the hub then
+does other things for twice as long. So a busy room takes at most a third of the process, and the busier
+it is the cheaper a message becomes; in a quiet one nobody waits.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from django.db import connections
 
 from ..models import Membership, Place, Room, RoomDetails, Row, Step, announcements
 from ..models.announcements import PLACE_GROUP, room_group
-from . import access, fragments, news, presence
+from . import access, fragments, news, presence, threads
 from .connections import (
     NOT_FOUND,
     RESTARTING,
@@ -53,7 +54,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REST = 1.0  # times as long as a room's last push took, before its next
+REST = 2.0  # times as long as a room's last push took, before its next, if more is to come
+BUSY = 0.25  # times as long; what is heard that soon was waiting for the push to end
 SWEEP = 3.0  # seconds between two looks at the database; with a dead channel layer messages take as long
 PRESENCE_INTERVAL = 0.3  # seconds; comings and goings in between are one push
 READ_DELAY = 0.5  # seconds from "something is new" to marking it read for those who look on
@@ -80,7 +82,7 @@ class Hub(AsyncConsumer):
         self._stirred: dict[int, float] = {}  # rooms, and when each was last heard of
         self._stirred_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._ringer = Ringer()
+        self._ringer = Ringer(self.hear)
         self.closed_as_too_slow = 0  # connections, since the process began
 
     # Life
@@ -118,16 +120,27 @@ class Hub(AsyncConsumer):
     async def _send(self, message: dict[str, Any]) -> None:
         raise AssertionError(f"the hub has no client to send {message['type']} to")
 
+    def hear(self, event: dict[str, Any]) -> None:
+        """Of what was announced in this process: without a way through the channel layer, which may be
+        slow, or gone. What comes back from there is known by its mark."""
+        event["by"] = self.holder
+        self._start(self._handle(event))
+
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """An exception in a handler would end the consumer, and with it every page's news.
+        """What the layer brings.
 
         Not Channels' own: that one changes to a thread for each event, to close old connections to the
         database. Whatever uses one here does so through `in_db`, which looks itself.
         """
+        if message.get("by") != self.holder:
+            await self._handle(message)
+
+    async def _handle(self, event: dict[str, Any]) -> None:
+        """An exception in a handler would end the consumer, and with it every page's news."""
         try:
-            await getattr(self, get_handler_name(message))(message)
+            await getattr(self, get_handler_name(event))(event)
         except Exception:
-            logger.exception("event %s was not handled", message.get("type"))
+            logger.exception("event %s was not handled", event.get("type"))
             await self._guarded(self._sweep)
 
     async def stop(self) -> None:
@@ -232,8 +245,10 @@ class Hub(AsyncConsumer):
         room.heard.append(event)
         if len(room.heard) > 1:
             return  # the first one's push takes it along
-        rests = room.rests_until - asyncio.get_running_loop().time()
-        if rests > 0:
+        now = asyncio.get_running_loop().time()
+        more_to_come = threads.waiting() or now < room.busy_until
+        rests = room.rests_until - now
+        if more_to_come and rests > 0:
             self._start(self._push_heard_after(rests, room))
         else:
             await self._push_heard(room)
@@ -312,6 +327,7 @@ class Hub(AsyncConsumer):
         self._reach(room, lambda each: each.push_steps(steps, rendered[each.reader.variant]))
         ended = asyncio.get_running_loop().time()
         room.rests_until = ended + REST * (ended - began)
+        room.busy_until = ended + BUSY * (ended - began)
         writing = {person.pk for person in room.people.writing} if room.people else set()
         finished = {step.row.author for step in steps if step.row} & writing
         if finished:

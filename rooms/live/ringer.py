@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
+
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from ..models import announcements
 
@@ -15,9 +19,11 @@ WAITING = 10_000  # announcements that may wait for the channel layer
 
 
 class Ringer:
-    """Gives announcements to the channel layer one after the other, in the order in which they came."""
+    """Has announcements heard in this process at once, and gives them to the channel layer for the
+    others, one after the other, in the order in which they came."""
 
-    def __init__(self) -> None:
+    def __init__(self, hear: Callable[[dict[str, Any]], None]) -> None:
+        self._hear = hear
         self._waiting: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(WAITING)
         self.loop: asyncio.AbstractEventLoop | None = None  # that `run` is or will be running in
 
@@ -32,10 +38,14 @@ class Ringer:
         """Announce the event soon; called from any thread. False if nothing runs here (any more)."""
         if self.loop is None or self.loop.is_closed():
             return False
-        self.loop.call_soon_threadsafe(self._put, group, event)
+        # In nobody's context: what comes of it is not for the one who made the change alone.
+        self.loop.call_soon_threadsafe(self._put, group, event, context=Context())
         return True
 
     def _put(self, group: str, event: dict[str, Any]) -> None:
+        self._hear(event)
+        if isinstance(get_channel_layer(), InMemoryChannelLayer):
+            return  # there are no others
         try:
             self._waiting.put_nowait((group, event))
         except asyncio.QueueFull:  # the layer hangs, and every process finds the change by looking

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _database = ThreadPoolExecutor(1, "database")
 _others = ThreadPoolExecutor(4, "waiting")
+_not_begun: set[object] = set()  # what waits for the database's thread
 
 
 async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -43,7 +44,19 @@ def in_db(call: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
 
 
 async def _in_database_thread(work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_database, copy_context().run, work)
+    context, mark = copy_context(), object()
+
+    def begin() -> T:
+        _not_begun.discard(mark)
+        return context.run(work)
+
+    _not_begun.add(mark)
+    return await asyncio.get_running_loop().run_in_executor(_database, begin)
+
+
+def waiting() -> int:
+    """How much waits for the database's thread."""
+    return len(_not_begun)
 
 
 def _tended(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

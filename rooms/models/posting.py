@@ -81,7 +81,7 @@ def author_in(room: int, user: int) -> Author | None:
 
 
 def store(message: Message) -> bool:
-    """Insert the message and give it its primary key. False if its author has used its key in the room."""
+    """Insert the message and give it its primary key. False if its author has used its key here."""
     with connection.cursor() as cursor:
         cursor.execute(
             MESSAGE,
