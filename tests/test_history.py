@@ -452,3 +452,11 @@ def test_a_poll_that_finds_nothing_is_cheap(
     with CaptureQueriesContext(connection) as captured:
         assert bob_client.get(room, asked, headers=HTMX).status_code == 204
     assert len(captured) <= QUIET_POLL
+
+
+def test_what_looks_like_a_gap_of_a_template_is_shown_as_it_was_written(
+    alice: User, bob_client: Client, open_room: Room
+) -> None:
+    say(open_room, alice, "\ue000name\ue001")
+    page = bob_client.get(f"/rooms/{open_room.slug}/").content.decode()
+    assert "<p>\ue000name\ue001</p>" in page

@@ -19,12 +19,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from ..models import Row
 from ..text import is_only_emoji, to_html
+from .moulds import mould
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +40,21 @@ KEY_HERE = "the-key"
 ROWS_KEPT = 10_000  # rendered rows of about 1.5 kB each
 FRAME_ROWS = 50  # a frame of a thousand rows is one long task in the browser
 GUARDS = 64  # cursors that one selector may name
+ROW_GAPS = (
+    "number",
+    "address",
+    "author",
+    "hue",
+    "initials",
+    "name",
+    "body",
+    "moment",
+    "clock",
+    "date",
+    "day",
+    "swap",
+)
+STEP_GAPS = ("version", "cursor", "row", "append_to", "title")
 PEOPLE_SHOWN = 50  # a longer list is cut: nobody reads it, and everybody would be sent it
 
 
@@ -72,18 +91,37 @@ def _opens_day(row: Row) -> bool:
     return timezone.localdate(row.previous_at) != timezone.localdate(row.created_at)
 
 
-def _message(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
-    return render_to_string(
-        "rooms/_message.html",
+def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
+    """In the active variant. With `swap` it is to be put where that says, without the day it may open."""
+    at = timezone.localtime(row.created_at)
+    opens_day = _opens_day(row)
+    shape = mould(
+        "rooms/_row.html",
+        ROW_GAPS,
+        opens_day=opens_day and not swap,
+        # what continues the message before it does so only within a day
+        follows=row.continues and not opens_day,
+        deleted=row.deleted,
+        edited=row.edited,
+        large=is_only_emoji(row.body),
+        marked=marked,
+        swapped=bool(swap),
+    )
+    return shape.fill(
         {
-            "row": row,
+            "number": row.number,
+            "address": reverse("message", args=[row.slug, row.number]),
+            "author": row.author,
+            "hue": row.hue,
+            "initials": row.initials,
+            "name": row.author_name,
             "body": to_html(row.body),
-            "large": is_only_emoji(row.body),
-            # what continues the message before it does so only within a day
-            "follows": row.continues and not _opens_day(row),
+            "moment": at.isoformat(timespec="seconds"),
+            "clock": date_format(at, _("H:i")),
+            "date": at.date().isoformat(),
+            "day": date_format(at, _("l j F Y")) if opens_day else "",
             "swap": mark_safe(swap),
-            "marked": marked,
-        },
+        }
     )
 
 
@@ -91,25 +129,17 @@ def _message(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
 def row(row: Row, variant: Variant) -> SafeString:
     """A message with the day that it opens, if it does: the same bytes on the page, an older page, in a
     push and in the stream. Kept under all that it depends on, so what is kept is never stale."""
-    return _row(row, variant)
-
-
-def _row(row: Row, variant: Variant, *, marked: bool = False) -> SafeString:
     with variant.active():
-        context = {
-            "row": row,
-            "opens_day": _opens_day(row),
-            "message": _message(row, marked=marked),
-        }
-        return render_to_string("rooms/_row.html", context)
+        return _row(row)
 
 
 def rows(shown: Iterable[Row], variant: Variant, marked: int | None = None) -> SafeString:
     """One after the other; the one with the number `marked` is made to stand out, and seen at once."""
-    html = [
-        _row(each, variant, marked=True) if each.number == marked else row(each, variant)
-        for each in shown
-    ]
+    with variant.active():
+        html = [
+            _row(each, marked=True) if each.number == marked else row(each, variant)
+            for each in shown
+        ]
     return mark_safe("".join(html))
 
 
@@ -131,19 +161,28 @@ def too_far(steps: Sequence[Step]) -> bool:
 def _step(step: Step, variant: Variant) -> SafeString:
     """One step as out-of-band swaps: a new message is appended, another put in the old one's place."""
     reached = range(step.after, step.version)
-    context = {"step": step, "cursor": _at(reached, "")}
+    gaps = {"version": step.version, "cursor": mark_safe(_at(reached, ""))}
     if step.row is not None and step.posts:
-        context["appended"] = row(step.row, variant)
-        context["append_to"] = (
+        gaps["row"] = row(step.row, variant)
+        gaps["append_to"] = mark_safe(
             f"{_at(reached, '~#scroll>#messages>ol')},{_not_at(reached, '~#sink')}"
         )
     elif step.row is not None:
         swap = f"outerHTML:{_at(reached, f'~#scroll #m{step.row.number}')},.trash"
-        context["replaced"] = _message(step.row, swap)
+        gaps["row"] = _row(step.row, swap)
     if step.details is not None:
-        context["details"] = step.details
-        context["title_at"] = f"{_at(reached, '~.bar>#room-title')},.trash"
-    return render_to_string("stream/step.html", context)
+        title_at = f"{_at(reached, '~.bar>#room-title')},.trash"
+        gaps["title"] = render_to_string(
+            "rooms/_title.html", {"details": step.details, "swap": mark_safe(title_at)}
+        )
+    shape = mould(
+        "stream/step.html",
+        STEP_GAPS,
+        appended="append_to" in gaps,
+        replaced="row" in gaps and "append_to" not in gaps,
+        titled="title" in gaps,
+    )
+    return shape.fill(gaps)
 
 
 def frames(steps: Sequence[Step], variant: Variant) -> list[str]:
@@ -210,7 +249,7 @@ def signed_out(variant: Variant) -> str:
 def in_place(row: Row, variant: Variant) -> str:
     """A message's row put where it stands, whatever the page's cursor: for the page that asked."""
     with variant.active():
-        return _message(row, f"outerHTML:#messages #m{row.number}")
+        return _row(row, f"outerHTML:#messages #m{row.number}")
 
 
 def history_rows(history: History, *, older: bool, newer: bool, variant: Variant) -> str:
