@@ -17,6 +17,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from project import environment
+from rooms.sessions import SessionStore
 
 PATIENCE = 5  # seconds
 # Any number will do, so long as nothing else in the database takes the same advisory lock.
@@ -50,10 +51,12 @@ def is_migrated() -> bool:
 
 
 def prepare() -> None:
-    """Migrates and collects static files, each if needed; several processes may call it at once."""
+    """Migrates, forgets sessions that are over and collects static files, each if needed; several
+    processes may call it at once."""
     with _alone():
         if not is_migrated():
             call_command("migrate", interactive=False, verbosity=0)
+        SessionStore.clear_expired()
         collect_static_files()
 
 

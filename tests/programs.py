@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+from rooms.sessions import SessionStore
 from tests.factories import PASSWORD
 from tests.page import Page, fragment, rows_of
 

@@ -9,14 +9,13 @@ import pytest
 from allauth.account.models import EmailAddress
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user
-from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import AsyncClient, Client
 from django.urls import reverse
 from django.utils import timezone, translation
 
 from rooms import adapter
-from rooms.models import Invitation, Place, Room, User, announcements
+from rooms.models import Invitation, Place, Room, Session, User, announcements
 from tests.cast import signed_in
 from tests.factories import PASSWORD, make_room, make_user
 from tests.markup import error_of, parse, text, values

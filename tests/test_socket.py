@@ -7,13 +7,12 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.test import Client
 
 from rooms.live import consumers
 from rooms.live.connections import FRAME_TOO_BIG, NOT_FOUND, SIGNED_OUT, TOO_MANY_FRAMES
 from rooms.live.hub import hub
-from rooms.models import Message, Room
+from rooms.models import Message, Room, Session
 from rooms.models.message import BODY_LENGTH
 from rooms.models.room import STEPS
 from tests.cast import signed_in

@@ -8,7 +8,6 @@ import logging
 import time
 from contextlib import suppress
 from functools import lru_cache
-from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,12 @@ from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.contrib.auth import get_user
 from django.core.exceptions import PermissionDenied
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from ..models import MessageRefused, Room, User, announcements
+from ..models import MessageRefused, Room, User, announcements, entrance
+from ..sessions import SessionStore, reader_of
 from . import fragments, presence
 from .connections import (
     FRAME_TOO_BIG,
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..models import Step
+    from ..models.entrance import OpenedRoom
     from .news import News
 
 logger = logging.getLogger(__name__)
@@ -74,16 +74,13 @@ def variant_of(user: User, scope: dict[str, Any]) -> Variant:
     return Variant(language, user.time_zone or settings.TIME_ZONE)
 
 
-def admit(session_key: str, slug: str) -> tuple[User, Room] | None:
+def admit(session_key: str, slug: str) -> tuple[User, OpenedRoom] | None:
     """Whose session it is and the room, if they may see it. One thread does it all, since after a restart
     everybody comes at once; Channels' own middlewares change threads for each question."""
-    if "\0" in session_key + slug:  # PostgreSQL fails at it
+    user = reader_of(SimpleNamespace(session=SessionStore(session_key or None)))
+    if not isinstance(user, User) or "\0" in slug:  # PostgreSQL fails at that
         return None
-    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key or None)
-    user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]  # all it looks at
-    if not isinstance(user, User):
-        return None
-    room = Room.objects.visible_to(user).filter(slug=slug).first()
+    room = entrance.room(slug, user)
     return None if room is None else (user, room)
 
 
@@ -313,6 +310,8 @@ def _alive(version: int) -> Frame:
 
 def catch_up(room_id: int, after: int, variant: Variant) -> list[str]:
     """Frames that take a page from version `after` to the present, however far that is."""
+    if entrance.version(room_id) == after:
+        return []
     room = Room.objects.get(pk=room_id)
     steps = room.steps_after(after)
     if steps is not None and not fragments.too_far(steps):

@@ -10,6 +10,7 @@ from .membership import Membership
 from .message import Message, Row
 from .place import Place
 from .room import History, Room, RoomDetails, Step
+from .session import Session
 from .user import User
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "RoomClosed",
     "RoomDetails",
     "Row",
+    "Session",
     "Step",
     "User",
 ]

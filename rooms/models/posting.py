@@ -103,7 +103,7 @@ def store(message: Message) -> bool:
     if stored is None:
         return False
     (message.pk,) = stored
-    message._state.adding, message._state.db = False, connection.alias  # noqa: SLF001  # as a query's
+    message._state.adding, message._state.db = False, connection.alias
     return True
 
 

@@ -21,10 +21,9 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
-from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
-from django.contrib.sessions.models import Session  # noqa: E402
 
-from rooms.models import Membership, Place, Room, User  # noqa: E402
+from rooms.models import Membership, Place, Room, Session, User  # noqa: E402
+from rooms.sessions import SessionStore  # noqa: E402
 
 EVERYWHERE = 50  # people who are in every room
 
@@ -68,6 +67,7 @@ def sessions(crowd: list[User]) -> list[str]:
         made.append(
             Session(
                 session_key=secrets.token_hex(16),
+                user=person,
                 session_data=store.encode(data),
                 expire_date=store.get_expiry_date(),
             )

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, WebError
 from pytest_django import DjangoDbBlocker
 
 from rooms.models import Place, User
+from rooms.sessions import SessionStore
 from tests.browser.relay import Relay
 from tests.process import Roomful
 

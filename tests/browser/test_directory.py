@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import connection
 from playwright.sync_api import Route, expect
 
-from rooms.models import Place
+from rooms.models import Place, Session
 from tests.browser.conftest import PATIENCE
 from tests.factories import make_room, make_user
 

@@ -1,0 +1,91 @@
+"""Sessions in the database, read together with their user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.sessions.backends import db
+from django.utils.crypto import constant_time_compare
+from django.utils.functional import SimpleLazyObject
+
+from .models import Session, User, entrance
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+    from django.http import HttpRequest
+
+
+class SessionStore(db.SessionStore):
+    """Django's, but for that: one statement finds the session and its user."""
+
+    user: User | None = None  # once loaded, whom the session's row names
+
+    @classmethod
+    def get_model_class(cls) -> type[Session]:
+        return Session
+
+    def load(self) -> dict[str, Any]:
+        # No database keeps a null character, and PostgreSQL fails at the question.
+        key = self.session_key
+        found = entrance.session(key) if key and "\0" not in key else None
+        if found is None:
+            self._session_key = None
+            return {}
+        data, self.user = found
+        return self.decode(data)
+
+    async def aload(self) -> dict[str, Any]:
+        return await sync_to_async(self.load)()
+
+    def create_model_instance(self, data: dict[str, Any]) -> Session:
+        return self._named(super().create_model_instance(data), data)
+
+    async def acreate_model_instance(self, data: dict[str, Any]) -> Session:
+        return self._named(await super().acreate_model_instance(data), data)
+
+    @staticmethod
+    def _named(row: Any, data: dict[str, Any]) -> Session:
+        row.user_id = int(data[auth.SESSION_KEY]) if auth.SESSION_KEY in data else None
+        named: Session = row
+        return named
+
+
+class HasSession(Protocol):
+    """A request, or what stands for one."""
+
+    session: Any
+
+
+def reader_of(request: HasSession) -> User | AnonymousUser:
+    """Whose session it is: as `django.contrib.auth.get_user`, without its query.
+
+    Whatever is not plainly in order is left to Django's own: a backend that is gone, a password that was
+    changed, a key that was.
+    """
+    session = request.session
+    of = session.get(auth.SESSION_KEY)  # which loads it
+    user: User | None = session.user
+    if (
+        user is not None
+        and user.is_active
+        and of == str(user.pk)
+        and session.get(auth.BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
+        and constant_time_compare(
+            session.get(auth.HASH_SESSION_KEY, ""), user.get_session_auth_hash()
+        )
+    ):
+        return user
+    known: User | AnonymousUser = auth.get_user(request)  # type: ignore[arg-type]  # the session is all it reads
+    return known
+
+
+class SessionUserMiddleware(AuthenticationMiddleware):
+    """Puts `request.user`."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        request.user = SimpleLazyObject(lambda: reader_of(request))  # type: ignore[assignment]
+        request.auser = sync_to_async(lambda: reader_of(request))
