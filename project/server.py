@@ -114,6 +114,13 @@ class Socket(WebSocketProtocol):
 class SocketFactory(WebSocketFactory):
     protocol = Socket
 
+    def setProtocolOptions(self, **options: Any) -> None:  # noqa: N802  # autobahn's name
+        """Options are the same for all sockets, so they are kept in a class of theirs. autobahn copies
+        each into every socket, and formats them for a log that nobody keeps: a tenth of a handshake."""
+        super().setProtocolOptions(**options)
+        kept: dict[str, Any] = {name: getattr(self, name) for name in Socket.CONFIG_ATTRS}
+        self.protocol = type("Socket", (Socket,), {**kept, "CONFIG_ATTRS": []})  # type: ignore[assignment]
+
 
 # The server looks the classes up by these names; it has no parameters for them.
 daphne.server.HTTPFactory = BoundedHTTPFactory
