@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import chart, fanout, idle, machine, pages, posting, proof, restart, storm
+from tests.bench import chart, fanout, history, idle, machine, pages, posting, proof, restart, storm
 from tests.bench.effort import FULL, QUICK, Figures, tell
 from tests.process import REPOSITORY
 
@@ -27,6 +27,7 @@ PARTS: dict[str, ModuleType] = {
     "idle": idle,
     "storm": storm,
     "restart": restart,
+    "history": history,
 }
 RESULTS = REPOSITORY / "tests" / "bench" / "results" / "figures.json"
 DOCUMENT = REPOSITORY / "docs" / "performance.md"

@@ -17,10 +17,11 @@ class Effort:
     room_sizes: Sequence[int]
     crowd: int  # people in one room, or connections
     idle: float  # seconds
+    past: int  # messages of a long past
 
 
-FULL = Effort(3, 2.0, 0.5, (50, 500, 2000), 1000, 20.0)
-QUICK = Effort(1, 0.5, 0.1, (50,), 100, 3.0)
+FULL = Effort(3, 2.0, 0.5, (50, 500, 2000), 1000, 20.0, 5_000_000)
+QUICK = Effort(1, 0.5, 0.1, (50,), 100, 3.0, 100_000)
 
 Figures = dict[str, Any]
 
