@@ -119,6 +119,9 @@ class SocketFactory(WebSocketFactory):
         each into every socket, and formats them for a log that nobody keeps: a tenth of a handshake."""
         super().setProtocolOptions(**options)
         kept: dict[str, Any] = {name: getattr(self, name) for name in Socket.CONFIG_ATTRS}
+        for name, option in kept.items():
+            if callable(option):  # of a class it would become a method
+                kept[name] = staticmethod(option)
         self.protocol = type("Socket", (Socket,), {**kept, "CONFIG_ATTRS": []})  # type: ignore[assignment]
 
 

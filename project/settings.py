@@ -289,7 +289,7 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 if not HTTPS:
     # Without a public https address there is no TLS to insist on by HSTS, redirect, secure cookies.
-    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W012", "security.W016"]
+    SILENCED_SYSTEM_CHECKS += ["security.W004", "security.W008", "security.W011", "security.W016"]
 elif not SECURE_SSL_REDIRECT:
     SILENCED_SYSTEM_CHECKS += ["security.W008"]
 
