@@ -70,8 +70,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First, so that a static file is answered on the event loop: every middleware before it would
-    # cost the file two hops to a thread. What it then goes without is in _static_headers below.
+    # First, so that a static file is answered on the event loop: what comes after it is run on a thread,
+    # see project/handler.py. What the file then goes without is in _static_headers below.
     "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.security.SecurityMiddleware",
     # Compressing pages that hold a secret invites BREACH. Django answers it: each rendering masks
@@ -136,8 +136,10 @@ else:
     # whether it is alive is one round trip, and lets a restart of the database go unnoticed.
     _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 16, "timeout": 10}
     _database["CONN_HEALTH_CHECKS"] = True
-# Under ASGI every request has a thread of its own, and a kept connection would never be used again.
-DATABASES: dict[str, dict[str, Any]] = {"default": {**_database, "CONN_MAX_AGE": 0}}
+# A SQLite file stays open: opening it, its settings and reading its tables take half a millisecond, and
+# requests share a few threads, see project/handler.py. A pool keeps its connections itself.
+_max_age = 60 if _database["ENGINE"] == "django.db.backends.sqlite3" else 0  # seconds
+DATABASES: dict[str, dict[str, Any]] = {"default": {**_database, "CONN_MAX_AGE": _max_age}}
 
 # What processes share.
 
