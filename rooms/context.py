@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.functional import SimpleLazyObject
 
 from .models import Membership, Place, User
+from .models.reading import rooms_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
 
-@dataclass(frozen=True, slots=True)
-class RoomItem:
+class RoomItem(NamedTuple):
     """A room in its member's list."""
 
     pk: int
@@ -31,7 +30,7 @@ class RoomItem:
 
     def read(self) -> RoomItem:
         """The same with nothing unread."""
-        return replace(self, unread=0)
+        return self._replace(unread=0)
 
     def order(self) -> tuple[str, int]:
         return self.name.casefold(), self.pk
@@ -39,8 +38,11 @@ class RoomItem:
 
 def room_items(user: User) -> list[RoomItem]:
     """The rooms that `user` belongs to, by name. One query."""
-    memberships = Membership.objects.filter(user=user, room__archived_at=None)
-    return sorted(map(RoomItem.of, memberships.select_related("room")), key=RoomItem.order)
+    items = [
+        RoomItem(pk, slug, name, private, max(0, last_number - last_read))
+        for pk, slug, name, private, last_number, last_read in rooms_of(user)
+    ]
+    return sorted(items, key=RoomItem.order)
 
 
 def page(request: HttpRequest) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import SimpleLazyObject
 from django_htmx.http import HttpResponseClientRedirect
 
-from rooms.models import Place
+from rooms.models import Place, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +69,7 @@ class _KnownPlace:
         self.exists = False
 
     def read(self) -> Place | None:
-        return self.noted(Place.objects.first())
+        return self.noted(reading.place())
 
     def noted(self, place: Place | None) -> Place | None:
         # None again once the database was emptied or replaced under the running process.

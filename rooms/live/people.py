@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from ..models import User
+from ..models.reading import names_of
+from ..models.user import FACE_HUES, initials
 from . import fragments, presence
 from .connections import People
 from .threads import in_db, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+PEOPLE_KEPT = 10_000  # of whom it is kept how they are shown
 
 
 async def people_of(room_ids: Iterable[int]) -> dict[int, People]:
@@ -22,22 +26,33 @@ async def people_of(room_ids: Iterable[int]) -> dict[int, People]:
     return people
 
 
+@lru_cache(maxsize=PEOPLE_KEPT)
+def _person(pk: int, name: str) -> fragments.Person:
+    return fragments.Person(pk, name, initials(name), pk % FACE_HUES)
+
+
 def named(here: dict[int, set[int]], writing: dict[int, set[int]]) -> dict[int, People]:
-    """The same with names, in one query. Of a long list those are shown who have been members longest,
-    so that it does not change with everybody who comes."""
+    """The same with names, in one query."""
+    return named_with(here, writing, ())[0]
+
+
+def named_with(
+    here: dict[int, set[int]], writing: dict[int, set[int]], others: Iterable[int]
+) -> tuple[dict[int, People], dict[int, str]]:
+    """The same with names, and the names that were read, those of `others` as well. One query. Of a long
+    list those are shown who have been members longest, so that it does not change with everybody who
+    comes."""
     shown = {room: sorted(users)[: fragments.PEOPLE_SHOWN] for room, users in here.items()}
     typing = {room: sorted(users)[:3] for room, users in writing.items()}
     wanted = {user for users in (*shown.values(), *typing.values()) for user in users}
-    people = {
-        user.pk: fragments.Person(user.pk, user.name, user.initials, user.hue)
-        for user in User.objects.filter(pk__in=wanted).only("username", "display_name")
-    }
+    names = names_of(wanted.union(others))
 
     def known(users: Iterable[int]) -> tuple[fragments.Person, ...]:
-        found = (people[user] for user in users if user in people)
+        found = (_person(user, names[user]) for user in users if user in names)
         return tuple(sorted(found, key=lambda person: (person.name.casefold(), person.pk)))
 
-    return {
+    people = {
         room: People(known(shown[room]), len(users), known(typing.get(room, ())))
         for room, users in here.items()
     }
+    return people, names

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
-from django.shortcuts import get_object_or_404
 
 from rooms.live import fragments
 from rooms.live.fragments import Variant
-from rooms.models import Room
+from rooms.models import reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django_htmx.middleware import HtmxDetails
 
-    from rooms.models import Place, User
+    from rooms.models import Membership, Place, Room, User
 
 P = ParamSpec("P")
 
@@ -38,7 +37,15 @@ def room_or_404(request: AuthenticatedHttpRequest, slug: str) -> Room:
     """The room at `slug`, if the reader may see it. Raises `Http404` for an outsider of a private
     room just as for an address where there is none, so that nobody learns which of the two it was.
     """
-    return get_object_or_404(Room.objects.visible_to(request.user), slug=slug)
+    return entered_or_404(request, slug)[0]
+
+
+def entered_or_404(request: AuthenticatedHttpRequest, slug: str) -> tuple[Room, Membership | None]:
+    """As `room_or_404`, with the reader's membership, if they belong to the room."""
+    found = reading.room_at(slug, request.user)
+    if found is None:
+        raise Http404
+    return found
 
 
 def reader_required(

@@ -1,0 +1,136 @@
+"""What pages read of the rooms, one short query for each."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import BooleanField, ExpressionWrapper, FilteredRelation, Q
+
+from .membership import Membership
+from .place import Place
+from .prepared import Prepared
+from .room import Room
+from .user import User
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_ROOM = [field.attname for field in Room._meta.concrete_fields]  # noqa: SLF001  # Django's own interface
+_MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]  # noqa: SLF001
+
+
+def _room(slug: Any, user: Any) -> Any:
+    mine = FilteredRelation("memberships", condition=Q(memberships__user=user))
+    visible = Room.objects.visible_to(user).filter(slug=slug).annotate(mine=mine)
+    return visible.values_list(*_ROOM, *(f"mine__{name}" for name in _MEMBERSHIP))
+
+
+_room_query = Prepared(_room, str, int)
+
+
+def room_at(slug: str, user: User) -> tuple[Room, Membership | None] | None:
+    """The room at `slug`, if `user` may see it, and their membership of it, if there is one."""
+    for row in _room_query.rows(slug, user.pk):
+        room = Room.from_db(DEFAULT_DB_ALIAS, _ROOM, row[: len(_ROOM)])
+        of_membership = row[len(_ROOM) :]
+        if of_membership[0] is None:
+            return room, None
+        return room, Membership.from_db(DEFAULT_DB_ALIAS, _MEMBERSHIP, of_membership)
+    return None
+
+
+_PLACE = [field.attname for field in Place._meta.concrete_fields]  # noqa: SLF001
+_place_query = Prepared(lambda: Place.objects.values_list(*_PLACE))
+
+
+def place() -> Place | None:
+    """The place, if it was set up."""
+    for row in _place_query.rows():
+        return Place.from_db(DEFAULT_DB_ALIAS, _PLACE, row)
+    return None
+
+
+class RoomOf(NamedTuple):
+    """A room in use that somebody belongs to."""
+
+    pk: int
+    slug: str
+    name: str
+    private: bool
+    last_number: int
+    last_read: int
+
+
+_rooms_query = Prepared(
+    lambda user: Membership.objects.filter(user=user, room__archived_at=None).values_list(
+        "room_id", "room__slug", "room__name", "room__private", "room__last_number", "last_read"
+    ),
+    int,
+)
+
+
+def rooms_of(user: User) -> list[RoomOf]:
+    """The rooms in use that `user` belongs to, in no order."""
+    return [RoomOf(*row) for row in _rooms_query.rows(user.pk)]
+
+
+class VisibleRoom(NamedTuple):
+    """A room that somebody may see, whether they belong to it or not."""
+
+    pk: int
+    slug: str
+    name: str
+    topic: str
+    private: bool
+    archived: bool
+    members: int
+    last_number: int
+    last_read: int | None  # None for whoever does not belong to it
+
+
+def _visible(user: Any) -> Any:
+    mine = FilteredRelation("memberships", condition=Q(memberships__user=user))
+    rooms = Room.objects.visible_to(user).with_members().annotate(mine=mine)
+    archived = ExpressionWrapper(Q(archived_at__isnull=False), BooleanField())
+    return rooms.values_list(
+        *("pk", "slug", "name", "topic", "private"),
+        archived,
+        *("members", "last_number", "mine__last_read"),
+    )
+
+
+_visible_query = Prepared(_visible, int)
+
+
+def rooms_visible_to(user: User) -> list[VisibleRoom]:
+    """The rooms that `user` may see, in no order."""
+    return [VisibleRoom(*row) for row in _visible_query.rows(user.pk)]
+
+
+NAMES_AT_ONCE = 256  # fewer than any database takes as values of one statement
+
+
+@cache
+def _names_query(size: int) -> Prepared:
+    return Prepared(
+        lambda *ids: User.objects.filter(pk__in=ids).values_list("pk", "display_name", "username"),
+        *[int] * size,
+    )
+
+
+def names_of(ids: Collection[int]) -> dict[int, str]:
+    """How these people are called now; whoever does not exist is left out."""
+    wanted = list(ids)
+    names: dict[int, str] = {}
+    for start in range(0, len(wanted), NAMES_AT_ONCE):
+        names |= _names_of(wanted[start : start + NAMES_AT_ONCE])
+    return names
+
+
+def _names_of(wanted: list[int]) -> dict[int, str]:
+    size = 1 << (len(wanted) - 1).bit_length()  # so that a few statements serve for all
+    wanted += wanted[-1:] * (size - len(wanted))
+    rows = _names_query(size).rows(*wanted)
+    return {pk: display_name or username for pk, display_name, username in rows}
