@@ -90,7 +90,8 @@ class MemoryStore:
             self._leases.clear()
 
 
-# Redis's own clock decides, so that machines whose clocks differ agree on who is here.
+# Redis's own clock decides, so that machines whose clocks differ agree on who is here. The scripts are
+# sent along each time: they are shorter than the question whether Redis has them, and its answer.
 _NOW = "local t = redis.call('TIME'); local now = t[1] + t[2] / 1000000"
 _RENEW = f"""{_NOW}
 for i = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[i]) end
@@ -107,8 +108,6 @@ class RedisStore:
         self._redis = redis.Redis.from_url(
             url, socket_timeout=2, socket_connect_timeout=2, decode_responses=True
         )
-        self._renew = self._redis.register_script(_RENEW)
-        self._held = self._redis.register_script(_HELD)
 
     def renew(
         self, kind: Kind, entries: Iterable[tuple[int, int]], holder: str, seconds: float
@@ -118,14 +117,14 @@ class RedisStore:
             by_room.setdefault(room, []).append(f"{person}:{holder}")
         with self._redis.pipeline(transaction=False) as pipeline:
             for room, members in by_room.items():
-                self._renew(keys=[self._key(kind, room)], args=[seconds, *members], client=pipeline)
+                pipeline.eval(_RENEW, 1, self._key(kind, room), seconds, *members)
             pipeline.execute()
 
     def held(self, kind: Kind, rooms: Iterable[int]) -> dict[int, set[int]]:
         rooms = list(rooms)
         with self._redis.pipeline(transaction=False) as pipeline:
             for room in rooms:
-                self._held(keys=[self._key(kind, room)], client=pipeline)
+                pipeline.eval(_HELD, 1, self._key(kind, room))
             found = pipeline.execute()
         return {
             room: {int(member.partition(":")[0]) for member in members}
