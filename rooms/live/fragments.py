@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..context import RoomItem
-    from ..models import History, Step
+    from ..models import Step
 
 KEY_HERE = "the-key"
 ROWS_KEPT = 10_000  # rendered rows of about 1.5 kB each
@@ -252,17 +252,17 @@ def in_place(row: Row, variant: Variant) -> str:
         return _row(row, f"outerHTML:#messages #m{row.number}")
 
 
-def history_rows(history: History, *, older: bool, newer: bool, variant: Variant) -> str:
-    """A page of the past as rows, with a link to more of it at either end."""
-    context = {"slug": history.room.slug}
-    first = history.rows[0].number if history.rows and older else None
-    last = history.rows[-1].number if history.rows and newer else None
-    with variant.active():
-        return (
-            render_to_string("rooms/_older.html", {**context, "older": first})
-            + rows(history.rows, variant)
-            + render_to_string("rooms/_newer.html", {**context, "newer": last})
-        )
+def history_rows(
+    shown: SafeString, slug: str, older: int | None, newer: int | None, language: str
+) -> str:
+    """A page of the past as rows, with links to what is before and after these numbers."""
+    return _link("older", slug, older, language) + shown + _link("newer", slug, newer, language)
+
+
+@lru_cache(maxsize=1_000)
+def _link(name: str, slug: str, number: int | None, language: str) -> SafeString:
+    with translation.override(language):
+        return render_to_string(f"rooms/_{name}.html", {"slug": slug, name: number})
 
 
 def reconnect(slug: str, variant: Variant) -> str:
@@ -310,6 +310,31 @@ def room_item(item: RoomItem, *, current: bool, language: str) -> SafeString:
     """A room in a list of rooms; `current` if the page with the list is in it."""
     with translation.override(language):
         return render_to_string("_room_item.html", {"item": item, "current": current})
+
+
+@lru_cache(maxsize=1_000)
+def tab_title(unread: int, room_name: str, place_name: str) -> SafeString:
+    """What a room's page is called: with how much is unread in other rooms."""
+    return render_to_string(
+        "rooms/_tab_title.html",
+        {"total": unread, "room_name": room_name, "place_name": place_name},
+    )
+
+
+@lru_cache(maxsize=200)
+def people_list(here: tuple[Person, ...], total: int, language: str) -> SafeString:
+    """As `people`, for a page that is made with it."""
+    with translation.override(language):
+        return render_to_string(
+            "rooms/_presence.html", {"people": here, "more": total - len(here), "swap": False}
+        )
+
+
+@lru_cache(maxsize=200)
+def typing_line(writing: tuple[Person, ...], language: str) -> SafeString:
+    """As `typing`, for a page that is made with it."""
+    with translation.override(language):
+        return render_to_string("rooms/_typing.html", {"people": writing})
 
 
 @lru_cache(maxsize=1)

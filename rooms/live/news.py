@@ -10,6 +10,7 @@ from django.template.loader import render_to_string
 
 from ..context import RoomItem
 from ..models import Membership
+from . import fragments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,9 +48,9 @@ class News:
                 {
                     "items": self.items,
                     "room": {"pk": self.current},
-                    "total": self.total,
-                    "room_name": self.room_name or room_name,
-                    "place_name": self.place,
+                    "tab_title": fragments.tab_title(
+                        self.total, self.room_name or room_name, self.place
+                    ),
                 },
             )
 

@@ -19,6 +19,8 @@ from rooms.live.fragments import Variant
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from django.template import Context
+
     from rooms.context import RoomItem
 
 register = template.Library()
@@ -32,8 +34,11 @@ def icon(name: str, size: int = 18, *, directed: bool = False) -> SafeString:
 
 
 @register.simple_tag
-def room_list(items: Iterable[RoomItem], current: int | str) -> SafeString:
-    """The rooms beside every page; `current` is the key of the one that the page is in."""
+def room_list(items: Iterable[RoomItem] | SafeString, current: int | str) -> SafeString:
+    """The rooms beside every page; `current` is the key of the one that the page is in. What is this
+    list already comes back as it is."""
+    if isinstance(items, SafeString):
+        return items
     language = Variant.current().language
     return mark_safe(
         "\n".join(
@@ -41,6 +46,16 @@ def room_list(items: Iterable[RoomItem], current: int | str) -> SafeString:
             for item in items
         )
     )
+
+
+@register.simple_tag(takes_context=True)
+def notices(context: Context) -> SafeString:
+    """What the page has to tell once. A page with room for it says so by `notices`."""
+    if "notices" in context:
+        ready: SafeString = context["notices"]
+        return ready
+    shown: SafeString = render_to_string("_notices.html", {"messages": context.get("messages")})
+    return shown
 
 
 @register.simple_tag

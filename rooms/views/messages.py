@@ -17,7 +17,7 @@ from ..live import fragments
 from ..live.fragments import Variant
 from ..models import KeyUsed, MessageRefused
 from ..text import to_html
-from .doors import live, reader_required, room_or_404
+from .doors import entered_or_404, live, reader_required, room_or_404
 from .rooms import Composer, changes_after, new_key, new_keys, room_page
 
 if TYPE_CHECKING:
@@ -91,7 +91,10 @@ def _send_one(
             room.post(request.user, text, key)
         except MessageRefused as refusal:
             composer = Composer.holding(text, error=" ".join(refusal.messages))
-            return room_page(request, room, composer, status=409 if refusal.code else 400)
+            # Anew, as some of what was said may be stored.
+            now, membership = entered_or_404(request, room.slug)
+            status = 409 if refusal.code else 400
+            return room_page(request, now, membership, composer, status)
     return redirect("room", slug=room.slug)
 
 

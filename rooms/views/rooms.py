@@ -5,28 +5,33 @@ from __future__ import annotations
 import logging
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2s
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
 from ..context import room_items
-from ..live import fragments, news, presence
+from ..live import fragments, news, parts, presence
 from ..live.consumers import catch_up
 from ..live.fragments import Variant
-from ..live.people import named
+from ..live.people import named, named_with
 from ..models import announcements
-from .doors import SIGNED_OUT_PAGE, live, reader_required, room_or_404
+from ..models.reading import names_of
+from .doors import SIGNED_OUT_PAGE, entered_or_404, live, reader_required, room_or_404
 from .reader import composer_urls
+from .shell import SHELLS, Shell, about, around, hole
 
 if TYPE_CHECKING:
+    from django.utils.safestring import SafeString
+
     from ..live.connections import People
-    from ..models import History, Membership, Room, User
+    from ..live.parts import Part
+    from ..models import Membership, Room, RoomDetails, User
     from .doors import AuthenticatedHttpRequest
 
 logger = logging.getLogger(__name__)
@@ -71,49 +76,131 @@ def new_keys(count: int) -> list[str]:
 @login_required
 def room(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """The room with its newest messages; with `before` or `after` a number, the messages next to it."""
-    found = room_or_404(request, slug)
+    found, membership = entered_or_404(request, slug)
     before, after = _number(request, "before"), _number(request, "after")
     if before is None and after is None:
-        return room_page(request, found)
-    history = found.history(before=before, after=after)
-    if request.htmx:
-        return HttpResponse(_history_rows(history, older=after is None, newer=before is None))
-    return past_page(request, found, history)
+        return room_page(request, found, membership)
+    if not request.htmx:
+        return past_page(request, found, before=before, after=after)
+    variant = Variant.current()
+    part = parts.kept(found, variant, before=before, after=after)
+    if part is None or not part.names_hold(names_of(part.names)):
+        _room, part = parts.made(found, variant, before=before, after=after)
+    older = part.older if after is None else None
+    newer = part.newer if before is None else None
+    return HttpResponse(fragments.history_rows(part.html, slug, older, newer, variant.language))
 
 
 def room_page(
     request: AuthenticatedHttpRequest,
     room: Room,
+    membership: Membership | None,
     composer: Composer | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The page on which one talks."""
     user = request.user
-    membership = room.membership_of(user)
     presence.renew("here", [(room.pk, user.pk)], "page", presence.GRACE)
     if membership is not None and membership.last_read < room.last_number:
         _mark_read(room, user)
-    history = room.history()
-    items = news.on_page(room_items(user), room.pk, request.place.name)
-    context = {
-        "room": history.room,
-        "details": history.room.details,
-        "membership": membership,
-        "history": history,
-        "rows": fragments.rows(history.rows, Variant.current()),
-        "older": history.rows[0].number if history.has_older else None,
-        "slug": room.slug,
-        "composer": composer or Composer.of(membership),
-        "items": items,
-        "room_items": items.items,
-        "total": items.total,
-        "room_name": history.room.name,
-        "place_name": request.place.name,
-        **_people_context(people_in(room.pk)),
-        "urls": composer_urls(),
-        "seen": "",
+    variant, place_name = Variant.current(), request.place.name
+    room, part, people = _shown(room, variant)
+    items = news.on_page(room_items(user), room.pk, place_name)
+    composer = composer or Composer.of(membership)
+    shell = _room_shell(
+        room.details,
+        place_name,
+        variant.language,
+        member=membership is not None,
+        owner=user.is_owner,
+        empty=part.last is None,
+        more=part.has_older,
+        several=bool(composer.lines),
+        refused=bool(composer.error),
+    )
+    values = {
+        **about(request, items.items, room.pk),
+        **_about_people(people, variant),
+        "tab_title": fragments.tab_title(items.total, room.name, place_name),
+        "version": room.version,
+        "rows": part.html,
+        "older": part.older,
+        "key": composer.keys[0],
+        "line": composer.line,
+        "lines": composer.lines,
+        "error": composer.error,
+        "blank_forms": fragments.blank_composers(composer.blank_keys),
     }
-    return render(request, "rooms/room.html", context, status=status)
+    return shell.page(values, status)
+
+
+@lru_cache(maxsize=SHELLS)
+def _room_shell(
+    room: RoomDetails,
+    place_name: str,
+    language: str,
+    *,
+    member: bool,
+    owner: bool,
+    empty: bool,
+    more: bool,
+    several: bool,
+    refused: bool,
+) -> Shell:
+    composer = {
+        "keys": [hole("key")],
+        "line": hole("line"),
+        "lines": hole("lines") if several else "",
+        "error": hole("error") if refused else "",
+    }
+    context = {
+        **around(place_name, owner=owner),
+        **_around_room(room),
+        "tab_title": hole("tab_title"),
+        "version": hole("version"),
+        "membership": member,
+        "empty": empty,
+        "rows": hole("rows"),
+        "older": hole("older") if more else None,
+        "composer": composer,
+        "blank_forms": hole("blank_forms"),
+        "typing": hole("typing"),
+    }
+    return Shell("rooms/room.html", language, context, composer_urls)
+
+
+def _around_room(room: RoomDetails) -> dict[str, Any]:
+    """Context of what all pages with messages show."""
+    return {
+        "room": room,
+        "details": room,
+        "slug": room.slug,
+        "here_total": hole("here_total"),
+        "presence": hole("presence"),
+    }
+
+
+def _about_people(people: People, variant: Variant) -> dict[str, Any]:
+    return {
+        "here_total": people.total,
+        "presence": fragments.people_list(people.here, people.total, variant.language),
+        "typing": fragments.typing_line(people.writing, variant.language),
+    }
+
+
+def _shown(
+    room: Room, variant: Variant, *, before: int | None = None, after: int | None = None
+) -> tuple[Room, Part, People]:
+    """A part of the history, the room at that moment and who is there."""
+    part = parts.kept(room, variant, before=before, after=after)
+    people, names = named_with(
+        presence.held("here", [room.pk]),
+        presence.held("typing", [room.pk]),
+        part.names if part else (),
+    )
+    if part is None or not part.names_hold(names):
+        room, part = parts.made(room, variant, before=before, after=after)
+    return room, part, people[room.pk]
 
 
 def _mark_read(room: Room, user: User) -> None:
@@ -125,21 +212,56 @@ def _mark_read(room: Room, user: User) -> None:
 
 
 def past_page(
-    request: AuthenticatedHttpRequest, room: Room, history: History, marked: int | None = None
+    request: AuthenticatedHttpRequest,
+    room: Room,
+    *,
+    before: int | None = None,
+    after: int | None = None,
 ) -> HttpResponse:
     """A part of the history, which leads on in both directions; nothing new comes into it."""
-    variant = Variant.current()
-    context = {
-        "room": history.room,
-        "details": history.room.details,
-        "rows": fragments.rows(history.rows, variant, marked),
-        "older": history.rows[0].number if history.rows and history.has_older else None,
-        "newer": history.rows[-1].number if history.rows and history.has_newer else None,
-        "slug": room.slug,
-        "marked": marked,
-        **_people_context(people_in(room.pk)),
+    room, part, people = _shown(room, Variant.current(), before=before, after=after)
+    return _past(request, room, part.html, part.older, part.newer, people)
+
+
+def _past(  # noqa: PLR0917
+    request: AuthenticatedHttpRequest,
+    room: Room,
+    rows: SafeString,
+    older: int | None,
+    newer: int | None,
+    people: People,
+) -> HttpResponse:
+    user, variant = request.user, Variant.current()
+    shell = _past_shell(
+        room.details,
+        request.place.name,
+        variant.language,
+        owner=user.is_owner,
+        older=older is not None,
+        newer=newer is not None,
+    )
+    values = {
+        **about(request, room_items(user), room.pk),
+        **_about_people(people, variant),
+        "rows": rows,
+        "older": older,
+        "newer": newer,
     }
-    return render(request, "rooms/past.html", context)
+    return shell.page(values)
+
+
+@lru_cache(maxsize=SHELLS)
+def _past_shell(
+    room: RoomDetails, place_name: str, language: str, *, owner: bool, older: bool, newer: bool
+) -> Shell:
+    context = {
+        **around(place_name, owner=owner),
+        **_around_room(room),
+        "rows": hole("rows"),
+        "older": hole("older") if older else None,
+        "newer": hole("newer") if newer else None,
+    }
+    return Shell("rooms/past.html", language, context)
 
 
 @require_GET
@@ -153,7 +275,11 @@ def message(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRe
     if request.htmx:
         row = chosen.as_row(found, chosen.author)
         return HttpResponse(fragments.in_place(row, Variant.current()))
-    return past_page(request, found, found.history(around=number), number)
+    history = found.history(around=number)
+    rows = fragments.rows(history.rows, Variant.current(), number)
+    older = history.rows[0].number if history.has_older else None
+    newer = history.rows[-1].number if history.has_newer else None
+    return _past(request, history.room, rows, older, newer, people_in(found.pk))
 
 
 @require_GET
@@ -221,25 +347,6 @@ def typing(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 
 def people_in(room_id: int) -> People:
     return named(presence.held("here", [room_id]), presence.held("typing", [room_id]))[room_id]
-
-
-def _people_context(people: People) -> dict[str, Any]:
-    return {
-        "people": people.here,
-        "here_total": people.total,
-        "more": people.total - len(people.here),
-        "writing": people.writing,
-    }
-
-
-def _history_rows(history: History, *, older: bool, newer: bool) -> str:
-    """Rows with the link that leads on at the end that was asked for."""
-    return fragments.history_rows(
-        history,
-        older=older and history.has_older,
-        newer=newer and history.has_newer,
-        variant=Variant.current(),
-    )
 
 
 def _number(request: AuthenticatedHttpRequest, name: str, digits: int = 12) -> int | None:

@@ -1,0 +1,117 @@
+"""Pages of history as HTML, kept as long as they are what the database has.
+
+All that a row shows changes with the room's version, but for one thing: its author's name. So a part is
+kept under the version, and with the names that stand in it; who shows it compares them with the names of
+now, which a page reads anyway, of those who are here. So whoever is called otherwise is so at once,
+without any process having to be told.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import fragments
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from django.utils.safestring import SafeString
+
+    from ..models import Room
+    from .fragments import Variant
+
+SIZE_KEPT = 16 * 1024 * 1024  # characters; a page of short messages has some 75,000
+
+
+class Part(NamedTuple):
+    """Consecutive rows, and what is known of those around them."""
+
+    html: SafeString
+    first: int | None
+    last: int | None
+    has_older: bool
+    has_newer: bool
+    names: dict[int, str]  # of the authors
+
+    @property
+    def older(self) -> int | None:
+        """The number before which there is more."""
+        return self.first if self.has_older else None
+
+    @property
+    def newer(self) -> int | None:
+        """The number after which there is more."""
+        return self.last if self.has_newer else None
+
+    def names_hold(self, now: Mapping[int, str]) -> bool:
+        return all(now.get(author) == name for author, name in self.names.items())
+
+
+class _Key(NamedTuple):
+    room: int
+    version: int
+    # Tells apart what a restored backup and what came after it would both number with that version.
+    last_at: datetime | None
+    before: int | None
+    after: int | None
+    variant: Variant
+
+
+class _Parts:
+    """The ones that were asked for last, as many as have `SIZE_KEPT`."""
+
+    def __init__(self) -> None:
+        self._parts: OrderedDict[_Key, Part] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: _Key) -> Part | None:
+        with self._lock:
+            part = self._parts.get(key)
+            if part is not None:
+                self._parts.move_to_end(key)
+            return part
+
+    def keep(self, key: _Key, part: Part) -> None:
+        with self._lock:
+            before = self._parts.pop(key, None)
+            self._size += len(part.html) - (len(before.html) if before else 0)
+            self._parts[key] = part
+            while self._size > SIZE_KEPT:
+                _oldest, dropped = self._parts.popitem(last=False)
+                self._size -= len(dropped.html)
+
+
+_parts = _Parts()
+
+
+def _key(room: Room, variant: Variant, before: int | None, after: int | None) -> _Key:
+    return _Key(room.pk, room.version, room.last_at, before, after, variant)
+
+
+def kept(
+    room: Room, variant: Variant, *, before: int | None = None, after: int | None = None
+) -> Part | None:
+    """The part of `Room.history` for `room` as it was read just now, if it was made before. It may be
+    shown only if its `names_hold`."""
+    return _parts.get(_key(room, variant, before, after))
+
+
+def made(
+    room: Room, variant: Variant, *, before: int | None = None, after: int | None = None
+) -> tuple[Room, Part]:
+    """The part out of the database, and the room at that moment."""
+    history = room.history(before=before, after=after)
+    part = Part(
+        fragments.rows(history.rows, variant),
+        history.rows[0].number if history.rows else None,
+        history.rows[-1].number if history.rows else None,
+        history.has_older,
+        history.has_newer,
+        {row.author: row.author_name for row in history.rows},
+    )
+    _parts.keep(_key(history.room, variant, before, after), part)
+    return history.room, part
