@@ -5,36 +5,42 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from dataclasses import dataclass
-from functools import wraps
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, wraps
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Exists, OuterRef
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import translation
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import replace_url, reswap, retarget
 
-from rooms.context import RoomItem, room_items
+from rooms.context import RoomItem
 from rooms.forms import RoomForm
 from rooms.live import presence
+from rooms.live.fragments import Variant
 from rooms.models import Membership, Room
+from rooms.models.reading import rooms_visible_to
+from rooms.views.shell import SHELLS, Shell, about, around, hole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from django.http import HttpRequest
 
     from rooms.models import User
+    from rooms.models.reading import VisibleRoom
     from rooms.views.doors import AuthenticatedHttpRequest
 
 SHOWN = 200  # rooms of one list; whoever has more finds one by typing, not by reading on
+ENTRIES_KEPT = 5_000  # as HTML, of about 500 characters
 SEARCH_LENGTH = 100  # characters of a search that count; more than any name has
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A room as the directory shows it."""
 
     pk: int
@@ -87,40 +93,36 @@ def _address(**parameters: str) -> str:
 
 
 def read_directory(user: User, query: str = "", *, archived: bool = False) -> Directory:
-    """The rooms that `user` may see, by name, in two queries however many there are.
+    """The rooms that `user` may see, by name, in one query however many there are.
 
     The search is done here: SQLite knows capitals of ASCII alone, and the names are at hand.
     """
-    belongs = Membership.objects.filter(room=OuterRef("pk"), user=user)
-    rows = (
-        Room.objects.visible_to(user)
-        .with_members()
-        .annotate(mine=Exists(belongs))
-        .values("pk", "slug", "name", "topic", "private", "archived_at", "members", "mine")
-    )
-    visible = sorted(rows, key=lambda row: (row["name"].casefold(), row["pk"]))
-    in_use = [row for row in visible if row["archived_at"] is None]
-    put_away = [row for row in visible if row["archived_at"] is not None]
-    found = [row for row in (put_away if archived else in_use) if _matches(row, query)]
-    open_to_you = [row for row in found if not row["mine"]][:SHOWN]
-    yours = [row for row in found if row["mine"]][:SHOWN]
-    present = presence.counts(row["pk"] for row in (*open_to_you, *yours))
+    visible = sorted(rooms_visible_to(user), key=lambda room: (room.name.casefold(), room.pk))
+    in_use = [room for room in visible if not room.archived]
+    put_away = [room for room in visible if room.archived]
+    words = _folded(query).split()
+    found = [room for room in (put_away if archived else in_use) if _matches(room, words)]
+    open_to_you = [room for room in found if room.last_read is None][:SHOWN]
+    yours = [room for room in found if room.last_read is not None][:SHOWN]
+    present = presence.counts(room.pk for room in (*open_to_you, *yours))
     return Directory(
         query=query,
         archived=archived,
-        items=room_items(user),
-        open_to_you=[_entry(row, present) for row in open_to_you],
-        yours=[_entry(row, present) for row in yours],
+        items=[_item(room, room.last_read) for room in in_use if room.last_read is not None],
+        open_to_you=[_entry(room, present) for room in open_to_you],
+        yours=[_entry(room, present) for room in yours],
         found=len(found),
         total=len(in_use),
         archived_total=len(put_away),
     )
 
 
-def _matches(row: Mapping[str, Any], query: str) -> bool:
+def _matches(room: VisibleRoom, words: list[str]) -> bool:
     """Whether every word that is searched for occurs in the room's name or topic."""
-    text = _folded(f"{row['name']}\n{row['topic']}")
-    return all(word in text for word in _folded(query).split())
+    if not words:
+        return True
+    text = _folded(f"{room.name}\n{room.topic}")
+    return all(word in text for word in words)
 
 
 def _folded(text: str) -> str:
@@ -128,9 +130,14 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _entry(row: Mapping[str, Any], present: Mapping[int, int]) -> Entry:
-    shown = ("pk", "slug", "name", "topic", "private", "members")
-    return Entry(**{name: row[name] for name in shown}, present=present.get(row["pk"], 0))
+def _item(room: VisibleRoom, last_read: int) -> RoomItem:
+    unread = max(0, room.last_number - last_read)
+    return RoomItem(room.pk, room.slug, room.name, room.private, unread)
+
+
+def _entry(room: VisibleRoom, present: Mapping[int, int]) -> Entry:
+    here = present.get(room.pk, 0)
+    return Entry(room.pk, room.slug, room.name, room.topic, room.private, room.members, here)
 
 
 @require_GET
@@ -165,13 +172,119 @@ def rooms(request: AuthenticatedHttpRequest) -> HttpResponse:
     """
     query = " ".join(request.GET.get("q", "").replace("\x00", "").split())[:SEARCH_LENGTH]
     directory = read_directory(request.user, query, archived="archived" in request.GET)
-    context = {"directory": directory, "room_items": directory.items}
     if not request.htmx or "seen" not in request.GET:
-        return render(request, "rooms/directory.html", context)
+        return _answer(request, directory, "rooms/directory.html")
     if request.GET["seen"] == directory.digest:
         return HttpResponse(status=204)
-    answer = render(request, "rooms/_directory.html", {**context, "part": True})
+    answer = _answer(request, directory, "rooms/_directory.html")
     return replace_url(answer, directory.address)
+
+
+def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: str) -> HttpResponse:
+    language, place_name = Variant.current().language, request.place.name
+    shell = _shell(
+        template,
+        language,
+        place_name,
+        owner=request.user.is_owner,
+        archived=directory.archived,
+        searching=bool(directory.query),
+        some_open=bool(directory.open_to_you),
+        some_yours=bool(directory.yours),
+    )
+    reader = about(request, directory.items)
+    open_to_you = _entries(directory.open_to_you, language, joinable=not directory.archived)
+    total = directory.archived_total if directory.archived else directory.total
+    values = {
+        **reader,
+        "query": directory.query,
+        "poll_address": directory.poll_address,
+        "summary": _summary(
+            total, len(directory.items), place_name, language, archived=directory.archived
+        ),
+        "found": _found(directory.found, directory.query, language, archived=directory.archived),
+        "open_count": len(directory.open_to_you),
+        "open_to_you": mark_safe(open_to_you.replace(hole("csrf_token"), reader["csrf_token"])),
+        "yours_count": len(directory.yours),
+        "yours": _entries(directory.yours, language, joinable=False),
+        "rest": _rest(
+            directory.left_out,
+            directory.archived_total,
+            language,
+            archived=directory.archived,
+            none=not directory.found and not directory.query,
+        ),
+    }
+    return shell.page(values)
+
+
+@lru_cache(maxsize=SHELLS)
+def _shell(
+    template: str,
+    language: str,
+    place_name: str,
+    *,
+    owner: bool,
+    archived: bool,
+    searching: bool,
+    some_open: bool,
+    some_yours: bool,
+) -> Shell:
+    holes = ("poll_address", "summary", "found", "open_count", "yours_count", "rest")
+    context = {
+        **around(place_name, owner=owner),
+        **{name: hole(name) for name in holes},
+        "part": template == "rooms/_directory.html",
+        "archived": archived,
+        "query": hole("query") if searching else "",
+        "open_to_you": hole("open_to_you") if some_open else "",
+        "yours": hole("yours") if some_yours else "",
+    }
+    return Shell(template, language, context)
+
+
+def _entries(entries: Iterable[Entry], language: str, *, joinable: bool) -> SafeString:
+    """Rooms as the directory lists them; those that can be joined with a hole for the reader's token."""
+    html = (_entry_html(entry, language, joinable=joinable) for entry in entries)
+    return mark_safe("\n      ".join(html))
+
+
+@lru_cache(maxsize=ENTRIES_KEPT)
+def _entry_html(entry: Entry, language: str, *, joinable: bool) -> SafeString:
+    context = {"entry": entry, "joinable": joinable, "csrf_token": hole("csrf_token")}
+    with translation.override(language):
+        return render_to_string("rooms/_directory_entry.html", context)
+
+
+@lru_cache(maxsize=1_000)
+def _summary(
+    total: int, mine: int, place_name: str, language: str, *, archived: bool
+) -> SafeString:
+    context = {"archived": archived, "total": total, "mine": mine, "place_name": place_name}
+    with translation.override(language):
+        return render_to_string("rooms/_directory_summary.html", context)
+
+
+def _found(found: int, query: str, language: str, *, archived: bool) -> SafeString:
+    if not query:
+        return SafeString()
+    context = {"found": found, "query": query, "archived": archived}
+    with translation.override(language):
+        return render_to_string("rooms/_directory_found.html", context)
+
+
+@lru_cache(maxsize=1_000)
+def _rest(
+    left_out: int, archived_total: int, language: str, *, archived: bool, none: bool
+) -> SafeString:
+    context = {
+        "left_out": left_out,
+        "none": none,
+        "archived": archived,
+        "archived_total": archived_total,
+    }
+    with translation.override(language):
+        return render_to_string("rooms/_directory_rest.html", context)
 
 
 @require_http_methods(["GET", "POST"])
