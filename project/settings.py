@@ -75,8 +75,8 @@ MIDDLEWARE = [
     "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.security.SecurityMiddleware",
     # Compressing pages that hold a secret invites BREACH. Django answers it: each rendering masks
-    # the CSRF token anew, and the middleware adds a random number of bytes to every response.
-    "django.middleware.gzip.GZipMiddleware",
+    # the CSRF token anew, and its middleware, as ours, adds a random number of bytes to every response.
+    "project.compression.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "rooms.middleware.NullMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
