@@ -13,9 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from rooms.live import parts, presence
+from rooms.live import moulds, parts, presence
+from rooms.live.moulds import gap
 from rooms.models import Membership, Message, Place, Room, User
-from rooms.views import shell
 from tests.cast import signed_in
 from tests.factories import make_crowd, make_room, say
 from tests.markup import parse, text
@@ -375,26 +375,26 @@ def test_a_notice_is_told_once_and_to_whom_it_concerns(
 
 
 @pytest.mark.parametrize("name", ["{}", '" onclick="{}', "<{}>", "&lt;{}&gt;"])
-def test_nobody_can_write_a_hole(
+def test_nobody_can_write_a_gap(
     name: str, alice: User, bob_client: Client, open_room: Room, talk: list[Message]
 ) -> None:
     """Even if somebody knew how one looks, what they write is escaped before it could be one."""
-    written = name.format(shell.hole("csrf_token"))[:60]
-    open_room.change_details(name=written, topic=shell.hole("rows"))
-    say(open_room, alice, str(shell.hole("csrf_token")))
+    written = name.format(gap("csrf_token"))[:60]
+    open_room.change_details(name=written, topic=gap("rows"))
+    say(open_room, alice, str(gap("csrf_token")))
     for look in (newest, before, directory):
         page = look(bob_client, open_room)
         tokens = len(re.findall(r'(?:csrfmiddlewaretoken" value="|CSRFToken": ")\w{64}"', page))
         assert len(re.findall(r"\b\w{64}\b", page)) == tokens
-        assert shell.hole("csrf_token") not in page
+        assert gap("csrf_token") not in page
 
 
 @on_each_page
-def test_no_hole_is_left(
+def test_no_gap_is_left(
     look: Look, bob_client: Client, charlie_client: Client, open_room: Room, talk: list[Message]
 ) -> None:
     for client in (bob_client, charlie_client):
-        assert shell._SECRET not in look(client, open_room)
+        assert moulds._SECRET not in look(client, open_room)
 
 
 @on_each_page

@@ -8,6 +8,7 @@ decides as ever; what differs in value is filled into the finished text.
 from __future__ import annotations
 
 import re
+import secrets
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +22,22 @@ if TYPE_CHECKING:
 
 SHAPES = 512  # moulds that are kept; a template has a few dozen in each language at most
 
-# A gap is a name between two characters that Unicode leaves to private use. Values are never searched
-# for gaps, so they may contain what they like.
-_GAP = re.compile("\ue000([a-z_]+)\ue001")
+# Values are never searched for gaps. What a mould is rendered with may be somebody's words, such as a
+# room's name, but nobody can write a gap into them: the process alone knows how one looks.
+_SECRET = secrets.token_hex(16)
+_GAP = re.compile(f"<{_SECRET}:([a-z_]+)>")
+
+
+def gap(name: str) -> SafeString:
+    """Where the value called `name` belongs."""
+    return mark_safe(f"<{_SECRET}:{name}>")
 
 
 class Mould:
-    """A template in one shape and language."""
+    """A template in one shape and in the language that is active when it is made."""
 
-    def __init__(self, template: str, gaps: tuple[str, ...], shape: Mapping[str, object]) -> None:
-        marks = {name: f"\ue000{name}\ue001" for name in gaps}
-        pieces = _GAP.split(render_to_string(template, {**shape, **marks}))
+    def __init__(self, template: str, context: Mapping[str, Any]) -> None:
+        pieces = _GAP.split(render_to_string(template, {**context}))
         self._pieces, self._gaps = pieces[::2], pieces[1::2]
 
     def fill(self, values: Mapping[str, Any]) -> SafeString:
@@ -51,4 +57,4 @@ def mould(template: str, gaps: tuple[str, ...], **shape: bool) -> Mould:
 def _mould(
     template: str, gaps: tuple[str, ...], _language: str, shape: tuple[tuple[str, bool], ...]
 ) -> Mould:
-    return Mould(template, gaps, dict(shape))
+    return Mould(template, {**dict(shape), **{name: gap(name) for name in gaps}})

@@ -22,15 +22,18 @@ from rooms.context import RoomItem
 from rooms.forms import RoomForm
 from rooms.live import presence
 from rooms.live.fragments import Variant
+from rooms.live.moulds import gap
 from rooms.models import Membership, Room
 from rooms.models.reading import rooms_visible_to
-from rooms.views.shell import SHELLS, Shell, about, around, hole
+from rooms.views import shell
+from rooms.views.shell import SHELLS, about, around
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from django.http import HttpRequest
 
+    from rooms.live.moulds import Mould
     from rooms.models import User
     from rooms.models.reading import VisibleRoom
     from rooms.views.doors import AuthenticatedHttpRequest
@@ -182,7 +185,7 @@ def rooms(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: str) -> HttpResponse:
     language, place_name = Variant.current().language, request.place.name
-    shell = _shell(
+    mould = _shell(
         template,
         language,
         place_name,
@@ -204,7 +207,7 @@ def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: s
         ),
         "found": _found(directory.found, directory.query, language, archived=directory.archived),
         "open_count": len(directory.open_to_you),
-        "open_to_you": mark_safe(open_to_you.replace(hole("csrf_token"), reader["csrf_token"])),
+        "open_to_you": mark_safe(open_to_you.replace(gap("csrf_token"), reader["csrf_token"])),
         "yours_count": len(directory.yours),
         "yours": _entries(directory.yours, language, joinable=False),
         "rest": _rest(
@@ -215,7 +218,7 @@ def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: s
             none=not directory.found and not directory.query,
         ),
     }
-    return shell.page(values)
+    return HttpResponse(mould.fill(values))
 
 
 @lru_cache(maxsize=SHELLS)
@@ -229,29 +232,29 @@ def _shell(
     searching: bool,
     some_open: bool,
     some_yours: bool,
-) -> Shell:
-    holes = ("poll_address", "summary", "found", "open_count", "yours_count", "rest")
+) -> Mould:
+    gaps = ("poll_address", "summary", "found", "open_count", "yours_count", "rest")
     context = {
         **around(place_name, owner=owner),
-        **{name: hole(name) for name in holes},
+        **{name: gap(name) for name in gaps},
         "part": template == "rooms/_directory.html",
         "archived": archived,
-        "query": hole("query") if searching else "",
-        "open_to_you": hole("open_to_you") if some_open else "",
-        "yours": hole("yours") if some_yours else "",
+        "query": gap("query") if searching else "",
+        "open_to_you": gap("open_to_you") if some_open else "",
+        "yours": gap("yours") if some_yours else "",
     }
-    return Shell(template, language, context)
+    return shell.made(template, language, context)
 
 
 def _entries(entries: Iterable[Entry], language: str, *, joinable: bool) -> SafeString:
-    """Rooms as the directory lists them; those that can be joined with a hole for the reader's token."""
+    """Rooms as the directory lists them; those that can be joined with a gap for the reader's token."""
     html = (_entry_html(entry, language, joinable=joinable) for entry in entries)
     return mark_safe("\n      ".join(html))
 
 
 @lru_cache(maxsize=ENTRIES_KEPT)
 def _entry_html(entry: Entry, language: str, *, joinable: bool) -> SafeString:
-    context = {"entry": entry, "joinable": joinable, "csrf_token": hole("csrf_token")}
+    context = {"entry": entry, "joinable": joinable, "csrf_token": gap("csrf_token")}
     with translation.override(language):
         return render_to_string("rooms/_directory_entry.html", context)
 

@@ -19,17 +19,20 @@ from ..context import room_items
 from ..live import fragments, news, parts, presence
 from ..live.consumers import catch_up
 from ..live.fragments import Variant
+from ..live.moulds import gap
 from ..live.people import named, named_with
 from ..models import announcements
 from ..models.reading import names_of
+from . import shell
 from .doors import SIGNED_OUT_PAGE, entered_or_404, live, reader_required, room_or_404
 from .reader import composer_urls
-from .shell import SHELLS, Shell, about, around, hole
+from .shell import SHELLS, about, around
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from ..live.connections import People
+    from ..live.moulds import Mould
     from ..live.parts import Part
     from ..models import Membership, Room, RoomDetails, User
     from .doors import AuthenticatedHttpRequest
@@ -107,7 +110,7 @@ def room_page(
     room, part, people = _shown(room, variant)
     items = news.on_page(room_items(user), room.pk, place_name)
     composer = composer or Composer.of(membership)
-    shell = _room_shell(
+    mould = _room_shell(
         room.details,
         place_name,
         variant.language,
@@ -131,7 +134,7 @@ def room_page(
         "error": composer.error,
         "blank_forms": fragments.blank_composers(composer.blank_keys),
     }
-    return shell.page(values, status)
+    return HttpResponse(mould.fill(values), status=status)
 
 
 @lru_cache(maxsize=SHELLS)
@@ -146,27 +149,27 @@ def _room_shell(
     more: bool,
     several: bool,
     refused: bool,
-) -> Shell:
+) -> Mould:
     composer = {
-        "keys": [hole("key")],
-        "line": hole("line"),
-        "lines": hole("lines") if several else "",
-        "error": hole("error") if refused else "",
+        "keys": [gap("key")],
+        "line": gap("line"),
+        "lines": gap("lines") if several else "",
+        "error": gap("error") if refused else "",
     }
     context = {
         **around(place_name, owner=owner),
         **_around_room(room),
-        "tab_title": hole("tab_title"),
-        "version": hole("version"),
+        "tab_title": gap("tab_title"),
+        "version": gap("version"),
         "membership": member,
         "empty": empty,
-        "rows": hole("rows"),
-        "older": hole("older") if more else None,
+        "rows": gap("rows"),
+        "older": gap("older") if more else None,
         "composer": composer,
-        "blank_forms": hole("blank_forms"),
-        "typing": hole("typing"),
+        "blank_forms": gap("blank_forms"),
+        "typing": gap("typing"),
     }
-    return Shell("rooms/room.html", language, context, composer_urls)
+    return shell.made("rooms/room.html", language, context, composer_urls)
 
 
 def _around_room(room: RoomDetails) -> dict[str, Any]:
@@ -175,8 +178,8 @@ def _around_room(room: RoomDetails) -> dict[str, Any]:
         "room": room,
         "details": room,
         "slug": room.slug,
-        "here_total": hole("here_total"),
-        "presence": hole("presence"),
+        "here_total": gap("here_total"),
+        "presence": gap("presence"),
     }
 
 
@@ -232,7 +235,7 @@ def _past(  # noqa: PLR0917
     people: People,
 ) -> HttpResponse:
     user, variant = request.user, Variant.current()
-    shell = _past_shell(
+    mould = _past_shell(
         room.details,
         request.place.name,
         variant.language,
@@ -247,21 +250,21 @@ def _past(  # noqa: PLR0917
         "older": older,
         "newer": newer,
     }
-    return shell.page(values)
+    return HttpResponse(mould.fill(values))
 
 
 @lru_cache(maxsize=SHELLS)
 def _past_shell(
     room: RoomDetails, place_name: str, language: str, *, owner: bool, older: bool, newer: bool
-) -> Shell:
+) -> Mould:
     context = {
         **around(place_name, owner=owner),
         **_around_room(room),
-        "rows": hole("rows"),
-        "older": hole("older") if older else None,
-        "newer": hole("newer") if newer else None,
+        "rows": gap("rows"),
+        "older": gap("older") if older else None,
+        "newer": gap("newer") if newer else None,
     }
-    return Shell("rooms/past.html", language, context)
+    return shell.made("rooms/past.html", language, context)
 
 
 @require_GET

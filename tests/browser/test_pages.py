@@ -483,6 +483,7 @@ def test_the_stream_is_a_valid_document_within_reach_of_everybody(
     page = open_page(scene["tomasz"], viewport=PHONE)
     page.goto(f"/rooms/{scene['full']}/stream/", wait_until="commit")
     expect(page.locator("#presence")).to_be_attached()
+    expect(page.locator("#presence")).to_have_css("position", "fixed")  # its last sheet is there
     assert page.evaluate(OVERFLOWS) == []
     assert violations(page, without=of_pages) == []
 
