@@ -24,10 +24,13 @@ from . import announcements, posting
 from .errors import KeyUsed, RoomClosed
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
+from .prepared import Prepared
 from .user import User
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from django.db.models import QuerySet
 
 PAGE = 50  # messages of one page of history
 STEPS = (
@@ -43,6 +46,7 @@ _OF_ROOM = (
     *("name", "topic", "archived_at", "version", "details_version"),
     *("last_number", "last_author_id", "last_at", "run"),
 )
+END = 1 << 62  # above every number
 RESERVED_SLUGS = frozenset({"new", "list"})  # addresses of their own under /rooms/
 
 
@@ -368,19 +372,15 @@ class Room(models.Model):
 
         One or two range scans of (room, number), whatever the room's length.
         """
-        messages = self.messages.values_list(*_OF_MESSAGE, *(f"room__{name}" for name in _OF_ROOM))
         if around is not None:
-            older = list(messages.filter(number__lte=around).order_by("-number")[: PAGE // 2 + 1])
-            newer = list(messages.filter(number__gt=around).order_by("number")[: PAGE // 2 + 1])
+            older, newer = _before.rows(self.pk, around + 1), _after.rows(self.pk, around)
             shown = [*older[: PAGE // 2][::-1], *newer[: PAGE // 2]]
             has_older, has_newer = len(older) > PAGE // 2, len(newer) > PAGE // 2
         elif after is not None:
-            newer = list(messages.filter(number__gt=after).order_by("number")[: PAGE + 1])
+            newer = _after.rows(self.pk, after)
             shown, has_older, has_newer = newer[:PAGE], after > 0, len(newer) > PAGE
         else:
-            if before is not None:
-                messages = messages.filter(number__lt=before)
-            older = list(messages.order_by("-number")[: PAGE + 1])
+            older = _before.rows(self.pk, END if before is None else before)
             shown, has_older, has_newer = older[:PAGE][::-1], len(older) > PAGE, before is not None
         # The room is joined to the messages: both belong to the one moment of that statement. Where
         # there is no message, the room as it was read before is at or behind it, and that is as good.
@@ -454,3 +454,20 @@ class Room(models.Model):
         if version < room.version:
             steps.append(Step(version, room.version))
         return steps
+
+
+def _messages(room: int) -> QuerySet[Message, Any]:
+    columns = *_OF_MESSAGE, *(f"room__{name}" for name in _OF_ROOM)
+    return Message.objects.filter(room=room).values_list(*columns)
+
+
+_before = Prepared(
+    lambda room, number: _messages(room).filter(number__lt=number).order_by("-number")[: PAGE + 1],
+    int,
+    int,
+)
+_after = Prepared(
+    lambda room, number: _messages(room).filter(number__gt=number).order_by("number")[: PAGE + 1],
+    int,
+    int,
+)
