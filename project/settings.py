@@ -70,7 +70,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First, so that a static file is answered on the event loop: what comes after it is run on a thread,
+    # Before all else, as a monitor has no session and calls a process by whatever name it finds.
+    "project.probes.ProbeMiddleware",
+    # Early, so that a static file is answered on the event loop: what comes after it is run on a thread,
     # see project/handler.py. What the file then goes without is in _static_headers below.
     "servestatic.middleware.ServeStaticMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -261,7 +263,6 @@ SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 # Roomful itself never speaks TLS. Without a proxy whose word counts every request looks like plain
 # http, and a redirect would lead to itself for ever.
 SECURE_SSL_REDIRECT = HTTPS and TRUST_PROXY > 0
-SECURE_REDIRECT_EXEMPT = [r"^health/$"]  # asked on this machine, past the proxy
 # Over plain http a browser ignores this header and says so in its console.
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin" if HTTPS else None
 X_FRAME_OPTIONS = "SAMEORIGIN"  # without JavaScript a page shows its own live stream in a frame

@@ -81,9 +81,7 @@ class _KnownPlace:
 
 
 def _needs_no_place(request: HttpRequest) -> bool:
-    if request.path in {reverse("setup"), reverse("health")}:
-        return True
-    return request.path.startswith(settings.STATIC_URL)
+    return request.path == reverse("setup") or request.path.startswith(settings.STATIC_URL)
 
 
 def _to_set_up(request: HttpRequest) -> HttpResponse:

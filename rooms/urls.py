@@ -1,12 +1,11 @@
-"""Every address of Roomful but those of sign-in, which are allauth's."""
+"""Every address of Roomful but those of sign-in, which are allauth's, and project/probes.py's."""
 
 from django.urls import path
 
-from .views import accounts, directory, health, messages, place, reader, rooms, settings, stream
+from .views import accounts, directory, messages, place, reader, rooms, settings, stream
 
 urlpatterns = [
     path("", directory.home, name="home"),
-    path("health/", health.health, name="health"),
     path("setup/", place.set_up, name="setup"),
     path("place/", place.change, name="place"),
     path("place/invitations/", place.invitations, name="invitations"),

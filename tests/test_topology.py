@@ -283,13 +283,6 @@ def test_under_another_name_it_says_nothing(place: Place) -> None:
         stranger.get("/", extensions={"sni_hostname": "evil.example"})
 
 
-def test_health_is_asked_at_the_process_and_not_from_outside(place: Place) -> None:
-    with place.client() as stranger:
-        assert stranger.get("/health/").status_code == 404
-    for process in place.processes:
-        assert httpx.get(f"{process.url}/health/").text == "It serves.\n"
-
-
 @contextmanager
 def asked(
     place: Place, method: str, path: str, **headers: str
@@ -306,6 +299,17 @@ def asked(
         yield connection.getresponse()
     finally:
         connection.close()
+
+
+def test_what_monitors_ask_is_answered_by_the_process_and_not_from_outside(place: Place) -> None:
+    for path in ("/healthz", "/readyz"):
+        for process in place.processes:
+            assert httpx.get(f"{process.url}{path}").status_code == 200
+        for way in (path, f"{path}?", f"/{path}", f"/x/..{path}", f"/%{ord(path[1]):x}{path[2:]}"):
+            with asked(place, "GET", way) as answer:
+                assert answer.status == 404, way
+                assert b"nginx" in answer.read(), way
+        assert set(place.proxy.upstreams(f"GET {path}", 5)) == {"-"}
 
 
 def test_what_is_too_large_is_refused_in_words_before_it_is_sent(place: Place) -> None:
@@ -515,7 +519,7 @@ def test_a_lost_redis_slows_its_own_rooms_and_no_others(
         assert [each.text for each in losing.page.all("#presence .name")] == ["Alice Archer"]
         for path in ("/rooms/", f"/rooms/{losing.slug}/"):
             assert alice.http.get(path).status_code == 200
-        said = [httpx.get(f"{process.url}/health/").text for process in place.processes]
+        said = [httpx.get(f"{process.url}/readyz").text for process in place.processes]
         assert said == ["It serves, but 1 of 2 Redis servers do not answer.\n"] * 2
     finally:
         place.redis[1].start()

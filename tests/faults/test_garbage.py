@@ -83,7 +83,8 @@ frames = st.one_of(
 )
 
 PATHS = """
-    / /health/ /setup/ /place/ /place/invitations/ /place/invitations/{}/revoke/ /join/{}/ /me.css
+    / /healthz /readyz
+    /setup/ /place/ /place/invitations/ /place/invitations/{}/revoke/ /join/{}/ /me.css
     /accounts/profile/ /accounts/signup/ /accounts/login/ /accounts/password/change/
     /accounts/password/reset/ /accounts/password/reset/key/{}/ /accounts/email/ /{} /static/{}
     /composer/{}/ /composer/{}/lost/ /composer/{}/pasted/ /composer/{}/poll/ /rooms/ /rooms/new/

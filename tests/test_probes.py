@@ -1,0 +1,180 @@
+"""GET /healthz and /readyz: what a supervisor or a monitor asks a process."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from django.db import OperationalError
+
+from project import probes
+from project.server import HANDSHAKE
+from tests.process import Roomful
+from tests.services import PostgresServer, RedisServer, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from django.test import Client
+    from pytest_django import DjangoAssertNumQueries, Settings
+
+    from rooms.models import User
+
+BOUND = probes.ANSWERED_WITHIN + 2  # seconds within which it answers, on a busy machine too
+ALL = ["/healthz", "/readyz"]
+
+
+@pytest.fixture(scope="module")
+def roomful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roomful]:
+    """One behind a proxy with TLS, which nobody has set up yet."""
+    process = Roomful(
+        tmp_path_factory.mktemp("data"),
+        SITE_URL="https://chat.example.org",
+        TRUST_PROXY="1",
+    )
+    process.start()
+    yield process
+    process.end()
+
+
+def ask(process: Roomful, path: str, **headers: str) -> httpx.Response:
+    began = time.monotonic()
+    answer = httpx.get(f"{process.url}{path}", headers=headers, timeout=HANDSHAKE)
+    assert time.monotonic() - began < BOUND
+    return answer
+
+
+def said(process: Roomful) -> tuple[int, str]:
+    """What `/readyz` says."""
+    answer = ask(process, "/readyz")
+    return answer.status_code, answer.text.removesuffix("\n")
+
+
+# Whether it lives, and whether it can serve
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"), [("/healthz", "It lives."), ("/readyz", "It serves.")]
+)
+def test_a_process_that_is_well_says_so_over_plain_http_and_under_any_name(
+    roomful: Roomful, path: str, sentence: str
+) -> None:
+    assert httpx.get(f"{roomful.url}/setup/").status_code == 301
+    answer = ask(roomful, path, Host="172.18.0.5:8000")
+    assert (answer.status_code, answer.text) == (200, f"{sentence}\n")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert not answer.cookies
+    assert httpx.head(f"{roomful.url}{path}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_they_are_asked_and_not_told(roomful: Roomful, path: str) -> None:
+    assert httpx.post(f"{roomful.url}{path}").status_code == 405
+
+
+def test_whether_it_lives_is_asked_of_nobody_else(
+    client: Client, alice: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client.force_login(alice)
+    with django_assert_num_queries(0):
+        assert client.get("/healthz").content == b"It lives.\n"
+
+
+def test_without_all_its_tables_it_can_not_serve(roomful: Roomful) -> None:
+    path = roomful.log.parent / "roomful.sqlite3"
+    with sqlite3.connect(path) as database:
+        (last,) = database.execute(
+            "SELECT name FROM django_migrations WHERE app = 'rooms' ORDER BY name DESC"
+        ).fetchone()
+        database.execute("UPDATE django_migrations SET name = 'later' WHERE name = ?", [last])
+        database.commit()
+        assert said(roomful) == (503, probes.NOT_MIGRATED)
+        database.execute("UPDATE django_migrations SET name = ? WHERE name = 'later'", [last])
+        database.commit()
+    assert said(roomful) == (200, "It serves.")
+    database.close()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for one test alone, which may stop it and start it again."""
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+def test_without_its_services_it_says_so_and_for_how_long_it_hangs_nobody_waits(
+    tmp_path: Path, own_postgres: PostgresServer, own_redis: RedisServer
+) -> None:
+    process = Roomful(
+        tmp_path,
+        DATABASE_URL=own_postgres.url.replace("roomful@", "roomful:hunter2@"),
+        REDIS_URL=own_redis.url,
+    )
+    assert own_postgres.process
+    assert own_redis.process
+    try:
+        process.start()
+        assert said(process) == (200, "It serves.")
+        # Redis
+        own_redis.process.send_signal(signal.SIGSTOP)
+        assert said(process) == (200, "It serves, but 1 of 1 Redis servers do not answer.")
+        own_redis.process.send_signal(signal.SIGCONT)
+        own_redis.stop()
+        assert said(process) == (200, "It serves, but 1 of 1 Redis servers do not answer.")
+        own_redis.start()
+        assert said(process) == (200, "It serves.")
+        # PostgreSQL
+        own_postgres.process.send_signal(signal.SIGSTOP)
+        assert said(process) == (503, probes.NO_ANSWER)
+        assert ask(process, "/healthz").status_code == 200
+        own_postgres.process.send_signal(signal.SIGCONT)
+        own_postgres.stop()
+        assert said(process) == (503, probes.NO_ANSWER)
+        own_postgres.start()
+        wait_until(lambda: said(process) == (200, "It serves."), "serving again")
+    finally:
+        process.end()
+    log = process.log.read_text()
+    assert "hunter2" not in log
+    assert f"{own_postgres.port} failed" in log, "it is said why"
+    assert "connection timeout expired" in log, "it is not asked for ever in the background"
+
+
+async def test_however_many_ask_one_looks_at_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    def hang() -> str:
+        looks.append(len(looks))
+        time.sleep(0.5)
+        return ""
+
+    monkeypatch.setattr(probes, "_look", hang)
+    monkeypatch.setattr(probes, "_last_look", None)
+    monkeypatch.setattr(probes, "ANSWERED_WITHIN", 0.1)
+    answers = await asyncio.gather(*(probes._trouble_with_database() for _ in range(20)))
+    assert answers == [probes.NO_ANSWER] * 20
+    assert looks == [0]
+    monkeypatch.setattr(probes, "GIVEN_UP", 0)
+    assert await probes._trouble_with_database() == probes.NO_ANSWER
+    assert looks == [0, 1], "one that never ends is not waited for for ever"
+
+
+def test_a_database_that_fails_is_no_error_of_the_probe(
+    client: Client, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    def fail(_connection: object) -> bool:
+        raise OperationalError("connection to secret-host refused")
+
+    settings.REDIS_URLS = []
+    monkeypatch.setattr(probes, "is_migrated", fail)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.content == f"{probes.NO_ANSWER}\n".encode()
