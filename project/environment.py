@@ -18,6 +18,7 @@ from environ import Env
 
 # Django's own check wants as much; what we make has this many characters as well.
 SECRET_KEY_LENGTH = 50
+TOKEN_LENGTH = 32  # 128 bits as `openssl rand -hex 16` writes them
 
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
@@ -165,6 +166,18 @@ def secret_key(name: str, file: Path) -> str:
             f"{name} is not set, and {file}, where it is kept, is damaged: remove it or restore it."
         )
     return key
+
+
+def token(name: str) -> str:
+    """What somebody proves themselves by, or "" if nobody can."""
+    value = text(name)
+    if value and (len(value) < TOKEN_LENGTH or not re.fullmatch(r"[!-~]+", value)):
+        refuse(
+            name,
+            "not shown here because it is too short or has spaces or other such characters in it",
+            f"it must be at least {TOKEN_LENGTH} random letters and digits",
+        )
+    return value
 
 
 def _write_once(file: Path, content: str) -> None:

@@ -1,4 +1,4 @@
-"""What a supervisor or a monitor asks a process: does it live, and can it serve?
+"""What a supervisor or a monitor asks a process: does it live, can it serve, and how is it doing?
 
 Answered before everything else, without a session and under any host name, and in bounded time whatever
 hangs. The proxy passes none of it on: it is for the machine, or the private network, that the process
@@ -21,9 +21,13 @@ from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.conf import settings
 from django.db import DatabaseError, connections
 from django.http import HttpResponse, HttpResponseNotAllowed
+from django.utils.crypto import constant_time_compare
 from django.utils.decorators import sync_and_async_middleware
+from prometheus_client.exposition import choose_encoder
 
 from project.preparation import is_migrated
+from rooms import metrics
+from rooms.live.figures import HubCollector
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -153,11 +157,36 @@ async def _answers(url: str) -> bool:
     return True
 
 
+# Figures
+
+metrics.REGISTRY.register(HubCollector())
+
+
+async def figures(request: HttpRequest) -> HttpResponse:
+    """What the process counts and measures, as Prometheus reads it."""
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return HttpResponse(encode(metrics.REGISTRY), content_type=content_type)
+
+
+def _may_read_figures(request: HttpRequest) -> bool:
+    """By a token alone. The address of who asks says nothing here: a proxy on this machine that passes on
+    everything would make insiders of all the world."""
+    given = request.headers.get("Authorization", "")
+    token = settings.METRICS_TOKEN
+    return bool(token) and constant_time_compare(given, f"Bearer {token}")
+
+
 # Their addresses
 
 Probe = Callable[["HttpRequest"], Awaitable[HttpResponse]]
 
-PROBES: dict[str, Probe] = {"/healthz": healthz, "/readyz": readyz}
+PROBES: dict[str, Probe] = {"/healthz": healthz, "/readyz": readyz, "/metrics": figures}
+
+
+def _probe(request: HttpRequest) -> Probe | None:
+    """Whoever may not read the figures finds what is at any address where nothing is."""
+    probe = PROBES.get(request.path)
+    return None if probe is figures and not _may_read_figures(request) else probe
 
 
 async def _answer(probe: Probe, request: HttpRequest) -> HttpResponse:
@@ -172,7 +201,7 @@ def ProbeMiddleware(get_response: Callable[..., Any]) -> Callable[..., Any]:  # 
     if iscoroutinefunction(get_response):
 
         async def asynchronous(request: Any) -> HttpResponse:
-            if probe := PROBES.get(request.path):
+            if probe := _probe(request):
                 return await _answer(probe, request)
             response: HttpResponse = await get_response(request)
             return response
@@ -180,7 +209,7 @@ def ProbeMiddleware(get_response: Callable[..., Any]) -> Callable[..., Any]:  # 
         return asynchronous
 
     def synchronous(request: Any) -> HttpResponse:
-        if probe := PROBES.get(request.path):
+        if probe := _probe(request):
             return async_to_sync(_answer)(probe, request)
         response: HttpResponse = get_response(request)
         return response

@@ -5,13 +5,15 @@ import errno
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import daphne.server
 from daphne.http_protocol import HTTPFactory, WebRequest
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from twisted.internet import defer, tcp
 from twisted.logger import (
     FilteringLogObserver,
@@ -233,6 +235,24 @@ class Server(daphne.server.Server):
             and "application_instance" in details
             and not details["application_instance"].done()
         ]
+
+    def describe(self) -> Iterable[Metric]:
+        return []  # else it would be asked at once, to learn its names
+
+    def collect(self) -> Iterable[Metric]:
+        """What is so just when somebody asks `/metrics`; as prometheus_client's collectors."""
+        sockets = [protocol for protocol in self.connections if isinstance(protocol, Socket)]
+        yield GaugeMetricFamily(
+            "roomful_sockets", "WebSockets that are open or coming or going.", value=len(sockets)
+        )
+        yield GaugeMetricFamily(
+            "roomful_requests", "Requests that are being answered.", value=len(self._requests())
+        )
+        yield GaugeMetricFamily(
+            "roomful_unsent_bytes",
+            "What sockets have not taken yet, in the process.",
+            value=sum(getattr(socket.transport, "unsent", 0) for socket in sockets),
+        )
 
     def _kill_all_applications(self) -> Any:
         for protocol in list(self.connections):

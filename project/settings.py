@@ -254,6 +254,9 @@ SESSION_COOKIE_NAME = f"{_cookie}session"
 CSRF_COOKIE_NAME = f"{_cookie}csrf"
 LANGUAGE_COOKIE_NAME = "roomful_language"
 
+# Who asks /metrics shows this; without it there is no such address.
+METRICS_TOKEN = environment.token("METRICS_TOKEN")
+
 # What browsers are told.
 
 SESSION_COOKIE_SECURE = HTTPS

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+
 from tests.services import PATIENCE, free_port, wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+TOKEN = "0123456789abcdef" * 2  # that shows that one may read the figures
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -95,6 +98,14 @@ class Roomful:
     def end(self) -> None:
         if self.process:
             self.kill()
+
+    def figure(self, name: str) -> float:
+        """What `/metrics` says of this; its METRICS_TOKEN has to be set."""
+        token = self.environment["METRICS_TOKEN"]
+        headers = {"Authorization": f"Bearer {token}"}
+        lines = httpx.get(f"{self.url}/metrics", headers=headers).text.splitlines()
+        (found,) = [line for line in lines if line.startswith(f"{name} ")]
+        return float(found.removeprefix(name))
 
     def errors(self) -> list[str]:
         """Lines of the log that tell of an error."""

@@ -19,7 +19,8 @@ from tests.services import PostgresServer, RedisServer, free_port
 # All that settings.py reads: a developer's own values would make other tests of these.
 VARIABLES = """
     ALLOWED_HOSTS DATABASE_URL DATA_DIR DEBUG EMAIL_FROM EMAIL_URL HOST LANGUAGE_CODE LOG_LEVEL
-    PORT PROCESSES REDIS_URL SECRET_KEY SESSION_DAYS SITE_URL TIME_ZONE TRUST_PROXY
+    METRICS_TOKEN PORT PROCESSES REDIS_URL SECRET_KEY SESSION_DAYS SITE_URL TIME_ZONE
+    TRUST_PROXY
 """.split()  # noqa: SIM905  # shorter than a line for each
 
 # Databases wait for the disk; in memory the tests take a fraction of the time.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from channels.layers import get_channel_layer
 
+from rooms import metrics
 from rooms.live import hub as hub_module
+from rooms.live import threads
 from rooms.live.connections import TRY_AGAIN_LATER, Reader
 from rooms.live.fragments import Variant
 from rooms.live.hub import Hub, hub, stop_hub
@@ -30,7 +33,7 @@ from tests.sockets import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 
     from rooms.live.connections import Frame, People
     from rooms.live.news import News
@@ -173,7 +176,7 @@ async def test_what_is_announced_here_is_heard_here_once_and_needs_no_layer(
         monkeypatch.setattr(hub(), "room_changed", listen)
         await posted(open_room, alice, "with a layer")
         await opened.until("with a layer")
-        await hub()._ringer.rung()
+        await hub().ringer.rung()
 
         async def lose(_group: str, _event: dict[str, Any]) -> None:
             raise ConnectionError("the layer is gone")
@@ -573,3 +576,47 @@ async def test_it_stops_even_where_a_cancellation_is_swallowed(
     assert swallowed == 2
     assert not stopped._tasks
     assert hub() is not stopped
+
+
+# What is counted
+
+
+def figure(name: str, **labels: str) -> float:
+    value = metrics.REGISTRY.get_sample_value(name, labels)
+    assert value is not None
+    return value
+
+
+async def test_a_gap_is_counted_when_it_is_repaired(
+    alice: User, bob: User, open_room: Room, doorbell: Doorbell
+) -> None:
+    async with watching(bob, open_room) as opened:
+        before = figure("roomful_gaps_repaired_total")
+        doorbell.deaf = True
+        await posted(open_room, alice, "missed", "and this")
+        await hub()._sweep()
+        await opened.until("and this")
+        assert figure("roomful_gaps_repaired_total") == before + 1
+        await hub()._repair(ear(open_room))  # which a push came before
+        assert figure("roomful_gaps_repaired_total") == before + 1
+
+
+async def test_what_waits_is_counted() -> None:
+    hub().ringer._waiting.put_nowait(("place", {"type": "place.stirred", "room": 0}))
+    assert figure("roomful_announcements_waiting") == 1
+    await until(lambda: figure("roomful_announcements_waiting") == 0, "the layer has it")
+    go_on = threading.Event()
+    calls: dict[str, Callable[[], Coroutine[Any, Any, bool]]] = {
+        "database": threads.in_db(go_on.wait),
+        "other": lambda: threads.in_thread(go_on.wait),
+    }
+    for thread, call in calls.items():
+        go_on.clear()
+        before = figure("roomful_thread_calls", thread=thread)
+        waiting = asyncio.ensure_future(call())
+        await asyncio.sleep(0)
+        meanwhile = figure("roomful_thread_calls", thread=thread)
+        go_on.set()
+        await waiting
+        assert meanwhile == before + 1
+        assert figure("roomful_thread_calls", thread=thread) == before

@@ -1,4 +1,4 @@
-"""GET /healthz and /readyz: what a supervisor or a monitor asks a process."""
+"""GET /healthz, /readyz and /metrics: what a supervisor or a monitor asks a process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from django.db import OperationalError
 
 from project import probes
 from project.server import HANDSHAKE
-from tests.process import Roomful
+from tests.process import TOKEN, Roomful
+from tests.programs import Program
 from tests.services import PostgresServer, RedisServer, wait_until
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from rooms.models import User
 
 BOUND = probes.ANSWERED_WITHIN + 2  # seconds within which it answers, on a busy machine too
-ALL = ["/healthz", "/readyz"]
+ALL = ["/healthz", "/readyz", "/metrics"]
+INSIDER = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,7 @@ def roomful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roomful]:
         tmp_path_factory.mktemp("data"),
         SITE_URL="https://chat.example.org",
         TRUST_PROXY="1",
+        METRICS_TOKEN=TOKEN,
     )
     process.start()
     yield process
@@ -75,7 +78,7 @@ def test_a_process_that_is_well_says_so_over_plain_http_and_under_any_name(
 
 @pytest.mark.parametrize("path", ALL)
 def test_they_are_asked_and_not_told(roomful: Roomful, path: str) -> None:
-    assert httpx.post(f"{roomful.url}{path}").status_code == 405
+    assert httpx.post(f"{roomful.url}{path}", headers=INSIDER).status_code == 405
 
 
 def test_whether_it_lives_is_asked_of_nobody_else(
@@ -130,12 +133,13 @@ def test_without_its_services_it_says_so_and_for_how_long_it_hangs_nobody_waits(
         own_redis.stop()
         assert said(process) == (200, "It serves, but 1 of 1 Redis servers do not answer.")
         own_redis.start()
-        assert said(process) == (200, "It serves.")
+        wait_until(lambda: said(process) == (200, "It serves."), "finding Redis again")
         # PostgreSQL
         own_postgres.process.send_signal(signal.SIGSTOP)
         assert said(process) == (503, probes.NO_ANSWER)
         assert ask(process, "/healthz").status_code == 200
         own_postgres.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: said(process) == (200, "It serves."), "serving after the pause")
         own_postgres.stop()
         assert said(process) == (503, probes.NO_ANSWER)
         own_postgres.start()
@@ -178,3 +182,103 @@ def test_a_database_that_fails_is_no_error_of_the_probe(
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.content == f"{probes.NO_ANSWER}\n".encode()
+
+
+# Who may read the figures
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {},
+        {"Authorization": f"Bearer {TOKEN}x"},
+        {"Authorization": f"Bearer {TOKEN[:-1]}"},
+        {"Authorization": "Bearer"},
+        {"Authorization": f"Basic {TOKEN}"},
+        {"Authorization": TOKEN},
+        {"Authorization": "Bearer ü"},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"X-Forwarded-For": "127.0.0.1, 10.0.0.1", "X-Real-IP": "127.0.0.1"},
+        {"Forwarded": "for=127.0.0.1", "Host": "localhost"},
+    ],
+    ids=str,
+)
+def test_an_outsider_finds_nothing_whatever_they_claim(
+    roomful: Roomful, claims: dict[str, str]
+) -> None:
+    headers = {"Host": "chat.example.org", "X-Forwarded-Proto": "https", **claims}
+    raw = {name.encode(): value.encode() for name, value in headers.items()}
+    found, nothing = (
+        httpx.get(f"{roomful.url}{path}", headers=raw) for path in ("/metrics", "/nothing")
+    )
+    assert found.status_code == nothing.status_code == 302, "until it is set up, all leads there"
+    assert "process_" not in found.text
+    assert {*found.headers} == {*nothing.headers}
+    assert httpx.get(f"{roomful.url}/metrics", headers=INSIDER).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["", TOKEN])
+def test_without_a_token_of_its_own_there_are_no_figures(
+    client: Client, alice: User, settings: Settings, token: str
+) -> None:
+    settings.METRICS_TOKEN = token
+    client.force_login(alice)
+    insider = {"authorization": f"Bearer {token}"}
+    assert client.get("/metrics", headers=insider).status_code == (200 if token else 404)
+    assert client.get("/metrics").status_code == 404
+    assert client.get("/metrics", {"token": token}).status_code == 404
+
+
+# What the figures say
+
+
+def test_the_figures_tell_of_what_is_open_and_of_what_happens(tmp_path: Path) -> None:
+    process = Roomful(tmp_path, METRICS_TOKEN=TOKEN)
+    process.start()
+    alice = Program(process.url)
+    try:
+        alice.set_up()
+        slug = str(alice.http.get("/").headers["location"]).strip("/").split("/")[-1]
+        assert process.figure('roomful_connections{kind="socket"}') == 0
+        pages = [alice.listen(slug), alice.listen(slug)]
+        with alice.http.stream("GET", f"/rooms/{slug}/stream/") as streamed:
+            pieces = streamed.iter_text()  # ends the stream when it is let go
+            next(pieces)
+            for page in pages:
+                page.until(lambda page: bool(page.all("#watch.live")), "it is open")
+            for text in ("one", "two"):
+                alice.say(slug, text)
+                for page in pages:
+                    page.until(
+                        lambda page, text=text: text in page.one("#messages").text,  # type: ignore[misc]
+                        "it is read",
+                    )
+            expected = {
+                'roomful_connections{kind="socket"}': 2,
+                'roomful_connections{kind="stream"}': 1,
+                "roomful_sockets": 2,
+                "roomful_rooms_open": 1,
+                "roomful_messages_posted_total": 2,
+                "roomful_deliveries_total": 6,
+                "roomful_render_seconds_count": 2,
+                "roomful_fan_out_seconds_count": 2,
+                "roomful_gaps_repaired_total": 0,
+                "roomful_slow_connections_closed_total": 0,
+                "roomful_announcements_waiting": 0,
+                "roomful_announcements_dropped_total": 0,
+                "roomful_changes_waiting": 0,
+                "roomful_unsent_bytes": 0,
+            }
+            assert {name: process.figure(name) for name in expected} == expected
+            assert 0 < process.figure("roomful_render_seconds_sum") < 2
+            assert 0 < process.figure("roomful_fan_out_seconds_sum") < 2
+            assert process.figure("process_resident_memory_bytes") > 10_000_000
+            assert process.figure("process_cpu_seconds_total") > 0
+            # whoever asks, and the stream
+            assert process.figure("roomful_requests") == 2
+        for page in pages:
+            page.close()
+        wait_until(lambda: process.figure("roomful_sockets") == 0, "they have left")
+    finally:
+        alice.close()
+        process.end()

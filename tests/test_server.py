@@ -21,7 +21,7 @@ from websockets.typing import Origin
 
 from rooms.live.connections import TRY_AGAIN_LATER
 from tests.factories import PASSWORD
-from tests.process import Roomful
+from tests.process import TOKEN, Roomful
 from tests.programs import CSRF, PATIENCE, Listener, Program
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Uvicorn(Roomful):
 @pytest.fixture(params=[Roomful, Uvicorn])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Roomful]:
     """A place with its owner, under the project's own server and under another."""
-    first = Roomful(tmp_path)
+    first = Roomful(tmp_path, METRICS_TOKEN=TOKEN)
     first.start()
     owner = Program(first.url)
     owner.set_up()
@@ -53,7 +53,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Roomful]:
     server = first
     if request.param is not Roomful:
         first.stop()
-        server = request.param(tmp_path)
+        server = request.param(tmp_path, METRICS_TOKEN=TOKEN)
         server.start()
     yield server
     server.end()
@@ -141,6 +141,7 @@ def test_a_socket_that_does_not_read_is_closed_and_catches_up_when_it_comes_back
             until(deaf, "what nobody said")
     # a server that has bytes for it that it does not take may have to break off in the middle
     assert end.value.rcvd is None or end.value.rcvd.code == TRY_AGAIN_LATER
+    assert server.figure("roomful_slow_connections_closed_total") == 1
     with opened(bob, slug, before) as back:
         until(back, f"number {said} ")
         bob.say(slug, "welcome back")

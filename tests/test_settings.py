@@ -33,6 +33,8 @@ WRONG = [
     ("HOST", "127.0.0.1:8000", '"127.0.0.1:8000"', "IP address or a host name"),
     ("LANGUAGE_CODE", "tlh", '"tlh"', "it may be en"),
     ("LOG_LEVEL", "loud", '"loud"', "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
+    ("METRICS_TOKEN", SECRET, "not shown here", "at least 32 random"),
+    ("METRICS_TOKEN", f"{SECRET} {SECRET} {SECRET}", "not shown here", "at least 32 random"),
     ("PORT", "http", '"http"', "from 0 to 65535"),
     ("PORT", "65536", '"65536"', "from 0 to 65535"),
     ("PORT", "٨٠", '"٨٠"', "from 0 to 65535"),

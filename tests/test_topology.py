@@ -27,7 +27,7 @@ from django.conf import settings
 from psycopg.sql import SQL, Identifier
 
 from tests.factories import PASSWORD
-from tests.process import Roomful
+from tests.process import TOKEN, Roomful
 from tests.programs import PATIENCE, Listener, Program
 from tests.proxy import Proxy
 from tests.services import PostgresServer, RedisServer
@@ -84,6 +84,7 @@ def place(
             "DATABASE_URL": postgres_server.url.removesuffix("/roomful") + f"/{name}",
             "REDIS_URL": ",".join(server.url for server in servers),
             "PROCESSES": "2",
+            "METRICS_TOKEN": TOKEN,
         }
         processes = [Roomful(data_dir, **variables) for _ in range(2)]
         for process in processes:
@@ -302,11 +303,12 @@ def asked(
 
 
 def test_what_monitors_ask_is_answered_by_the_process_and_not_from_outside(place: Place) -> None:
-    for path in ("/healthz", "/readyz"):
+    insider = {"Authorization": f"Bearer {TOKEN}"}
+    for path in ("/healthz", "/readyz", "/metrics"):
         for process in place.processes:
-            assert httpx.get(f"{process.url}{path}").status_code == 200
+            assert httpx.get(f"{process.url}{path}", headers=insider).status_code == 200
         for way in (path, f"{path}?", f"/{path}", f"/x/..{path}", f"/%{ord(path[1]):x}{path[2:]}"):
-            with asked(place, "GET", way) as answer:
+            with asked(place, "GET", way, **insider) as answer:
                 assert answer.status == 404, way
                 assert b"nginx" in answer.read(), way
         assert set(place.proxy.upstreams(f"GET {path}", 5)) == {"-"}

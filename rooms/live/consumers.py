@@ -19,6 +19,7 @@ from django.core.exceptions import PermissionDenied
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from .. import metrics
 from ..models import MessageRefused, Room, User, announcements, entrance
 from ..sessions import SessionStore, reader_of
 from . import fragments, presence
@@ -144,6 +145,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         try:
             await self._answer(text_data)
         except TooSlow:  # it asks, and does not take the answers
+            metrics.TOO_SLOW.inc()
             self.end(TRY_AGAIN_LATER)
 
     async def _answer(self, text_data: str | None) -> None:

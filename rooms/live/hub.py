@@ -32,6 +32,7 @@ from weakref import WeakKeyDictionary
 from channels.consumer import AsyncConsumer, get_handler_name
 from django.db import connections
 
+from .. import metrics
 from ..models import Membership, Place, Room, RoomDetails, Row, Step, announcements
 from ..models.announcements import PLACE_GROUP, room_group
 from . import access, fragments, news, presence, threads
@@ -82,16 +83,16 @@ class Hub(AsyncConsumer):
         self._stirred: dict[int, float] = {}  # rooms, and when each was last heard of
         self._stirred_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._ringer = Ringer(self.hear)
+        self.ringer = Ringer(self.hear)
         self.closed_as_too_slow = 0  # connections, since the process began
 
     # Life
 
     def start(self) -> None:
         self._start(self.run())
-        self._ringer.loop = asyncio.get_running_loop()
-        self._start(self._ringer.run())
-        announcements.ring_by(self._ringer.ring)
+        self.ringer.loop = asyncio.get_running_loop()
+        self._start(self.ringer.run())
+        announcements.ring_by(self.ringer.ring)
 
     async def run(self) -> None:
         """Listen until cancelled; begin anew should listening itself fail."""
@@ -165,7 +166,7 @@ class Hub(AsyncConsumer):
             for room, connection in pages[start : start + DRAIN_AT_ONCE]:
                 self._end(room, connection, RESTARTING)
             await asyncio.sleep(DRAIN_PAUSE)
-        await self._ringer.rung()
+        await self.ringer.rung()
 
     def _start(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)
@@ -323,11 +324,15 @@ class Hub(AsyncConsumer):
             variant = connection.reader.variant
             if variant not in rendered:
                 rendered[variant] = [Frame(html) for html in fragments.frames(steps, variant)]
+        made = asyncio.get_running_loop().time()
+        metrics.DELIVERIES.inc(len(room.connections))
         room.version = steps[-1].version
         self._reach(room, lambda each: each.push_steps(steps, rendered[each.reader.variant]))
         ended = asyncio.get_running_loop().time()
         room.rests_until = ended + REST * (ended - began)
         room.busy_until = ended + BUSY * (ended - began)
+        metrics.RENDER.observe(made - began)
+        metrics.FAN_OUT.observe(ended - made)
         writing = {person.pk for person in room.people.writing} if room.people else set()
         finished = {step.row.author for step in steps if step.row} & writing
         if finished:
@@ -348,6 +353,7 @@ class Hub(AsyncConsumer):
                 push(connection)
             except TooSlow:
                 self.closed_as_too_slow += 1
+                metrics.TOO_SLOW.inc()
                 logger.warning(
                     "room %s: a connection of user %s does not take what it is sent and is closed"
                     " (the %s. of this process)",
@@ -363,6 +369,8 @@ class Hub(AsyncConsumer):
     async def _repair(self, room: OpenRoom) -> None:
         """Read what came between from the database; under the room's lock."""
         found = await in_db(self._steps)(room.pk, room.version)
+        if found != []:
+            metrics.GAPS.inc()
         if found is None:
             # So far behind that the pages should rather load their newest page: they resume and do.
             room.version = await in_db(self._version)(room.pk)
@@ -537,12 +545,17 @@ def hub() -> Hub:
     return _hubs[loop]
 
 
+def running_hub() -> Hub | None:
+    """The hub of this process, unless no page has needed it yet."""
+    return _hubs.get(asyncio.get_running_loop())
+
+
 async def drain_hub() -> None:
     """Before the process ends: tell every open page that it will be back, and close what it listens by.
 
     Not all at once, as they come back at once. Says when the last is closed.
     """
-    drained = _hubs.get(asyncio.get_running_loop())
+    drained = running_hub()
     if drained is not None:
         await drained.drain()
         await stop_hub()

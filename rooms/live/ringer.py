@@ -11,6 +11,7 @@ from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
+from .. import metrics
 from ..models import announcements
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,11 @@ class Ringer:
             await announcements.ring(group, event)
             self._waiting.task_done()
 
+    @property
+    def waiting(self) -> int:
+        """Announcements that the channel layer has not been given yet."""
+        return self._waiting.qsize()
+
     def ring(self, group: str, event: dict[str, Any]) -> bool:
         """Announce the event soon; called from any thread. False if nothing runs here (any more)."""
         if self.loop is None or self.loop.is_closed():
@@ -49,6 +55,7 @@ class Ringer:
         try:
             self._waiting.put_nowait((group, event))
         except asyncio.QueueFull:  # the layer hangs, and every process finds the change by looking
+            metrics.DROPPED.inc()
             logger.warning("announcement to %s dropped: %s wait already", group, WAITING)
 
     async def rung(self) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from django.db import connections
 
+from .. import metrics
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import Any
@@ -25,7 +27,8 @@ _not_begun: set[object] = set()  # what waits for the database's thread
 async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """For what blocks but uses no database connection."""
     work = partial(copy_context().run, call, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(_others, work)
+    with metrics.IN_THREAD.track_inprogress():
+        return await asyncio.get_running_loop().run_in_executor(_others, work)
 
 
 def in_db(call: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -38,7 +41,8 @@ def in_db(call: Callable[P, T]) -> Callable[P, Coroutine[Any, Any, T]]:
 
     @wraps(call)
     async def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        return await _in_database_thread(partial(_tended, call, *args, **kwargs))
+        with metrics.IN_DATABASE.track_inprogress():
+            return await _in_database_thread(partial(_tended, call, *args, **kwargs))
 
     return run
 

@@ -20,6 +20,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy
 
+from .. import metrics
 from . import announcements, posting
 from .errors import KeyUsed, RoomClosed
 from .membership import Membership
@@ -307,6 +308,7 @@ class Room(models.Model):
             row = message.as_row(self, author)
             announcements.room_changed(self.pk, message.version, row.as_data(), None)
             announcements.room_stirred(self.pk)
+        metrics.MESSAGES.inc()
         return message
 
     def _said(self, author: User, body: str, key: str) -> Message:

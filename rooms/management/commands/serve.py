@@ -8,6 +8,7 @@ from django.db import connections
 
 from project import environment, preparation
 from project.server import Server
+from rooms import metrics
 from rooms.models import Place
 
 GC_THRESHOLD = 10_000  # new objects before a look at the young ones; Python's own is 700
@@ -45,6 +46,7 @@ class Command(BaseCommand):
         from rooms.live.hub import drain_hub  # noqa: PLC0415
 
         server = Server(application, settings.HOST, settings.PORT, self.announce, drain_hub)
+        metrics.REGISTRY.register(server)
         server.run()
         kept.close()
         if server.failure:
