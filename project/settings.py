@@ -325,8 +325,9 @@ USE_THOUSAND_SEPARATOR = False
 TIME_ZONE = environment.time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
 
-# The log: one line per event on stderr, with a traceback below it where there is one.
+# The log: one line per event on stderr; project/logs.py says how it is written.
 
+LOG_FORMAT = environment.choice("LOG_FORMAT", "text", ["text", "json"])
 _level = environment.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
 
 
@@ -346,17 +347,21 @@ LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
+        "text": {"()": "project.logs.TextFormatter"},
+        "json": {"()": "project.logs.JSONFormatter"},
     },
     "filters": {
         "refusals": {"()": "django.utils.log.CallbackFilter", "callback": _refusal},
         "terse": {"()": "django.utils.log.CallbackFilter", "callback": _without_traceback},
     },
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "level": _level},
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "level": _level},
     },
-    "root": {"handlers": ["stderr"], "level": _level},
+    # Libraries, when they explain themselves, quote what they are handed: SQL with all its values.
+    "root": {"handlers": ["stderr"], "level": "INFO" if _level == "DEBUG" else _level},
     "loggers": {
+        "project": {"level": _level},
+        "rooms": {"level": _level},
         # Instead of Django's own handlers, which print in DEBUG and mail administrators otherwise.
         "django": {"handlers": [], "level": "NOTSET", "propagate": True},
         "django.request": {"filters": ["refusals"]},

@@ -71,3 +71,6 @@ CALLS = Gauge(
     registry=REGISTRY,
 )
 IN_DATABASE, IN_THREAD = CALLS.labels("database"), CALLS.labels("other")
+LOGGED = Counter("roomful_logged", "Lines of the log.", ["level"], registry=REGISTRY)
+for level in ("WARNING", "ERROR", "CRITICAL"):
+    LOGGED.labels(level)  # there from the beginning, so that the first one is seen to be one more

@@ -268,6 +268,7 @@ def test_the_figures_tell_of_what_is_open_and_of_what_happens(tmp_path: Path) ->
                 "roomful_announcements_dropped_total": 0,
                 "roomful_changes_waiting": 0,
                 "roomful_unsent_bytes": 0,
+                'roomful_logged_total{level="ERROR"}': 0,
             }
             assert {name: process.figure(name) for name in expected} == expected
             assert 0 < process.figure("roomful_render_seconds_sum") < 2

@@ -32,6 +32,7 @@ WRONG = [
     ("HOST", "here and there", '"here and there"', "IP address or a host name"),
     ("HOST", "127.0.0.1:8000", '"127.0.0.1:8000"', "IP address or a host name"),
     ("LANGUAGE_CODE", "tlh", '"tlh"', "it may be en"),
+    ("LOG_FORMAT", "xml", '"xml"', "text or json"),
     ("LOG_LEVEL", "loud", '"loud"', "DEBUG, INFO, WARNING, ERROR or CRITICAL"),
     ("METRICS_TOKEN", SECRET, "not shown here", "at least 32 random"),
     ("METRICS_TOKEN", f"{SECRET} {SECRET} {SECRET}", "not shown here", "at least 32 random"),

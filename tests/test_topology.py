@@ -314,6 +314,17 @@ def test_what_monitors_ask_is_answered_by_the_process_and_not_from_outside(place
         assert set(place.proxy.upstreams(f"GET {path}", 5)) == {"-"}
 
 
+def test_what_opens_something_is_in_no_log(place: Place) -> None:
+    with place.client() as stranger:
+        for door in ("/join/", "/accounts/confirm-email/", "/accounts/password/reset/key/1-"):
+            stranger.get(f"{door}open-sesame/", params={"and": "open-sesame"})
+            place.proxy.upstreams(f"GET {door.removesuffix('1-')}...", 1)
+        stranger.get("/rooms/workbench/join/")
+        place.proxy.upstreams("GET /rooms/workbench/join/", 1)
+    logs = [place.proxy.access_log, *(process.log for process in place.processes)]
+    assert not any("open-sesame" in log.read_text() for log in logs)
+
+
 def test_what_is_too_large_is_refused_in_words_before_it_is_sent(place: Place) -> None:
     limit = settings.REQUEST_MAX_SIZE
     with asked(place, "POST", "/accounts/login/", Content_Length=str(limit + 1)) as answer:

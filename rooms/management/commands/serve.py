@@ -1,4 +1,5 @@
 import gc
+import logging
 from argparse import ArgumentParser
 from typing import Any
 
@@ -6,10 +7,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connections
 
-from project import environment, preparation
+from project import environment, logs, preparation
 from project.server import Server
 from rooms import metrics
 from rooms.models import Place
+
+logger = logging.getLogger(__name__)
 
 GC_THRESHOLD = 10_000  # new objects before a look at the young ones; Python's own is 700
 
@@ -25,6 +28,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        logs.take_over()
         preparation.reach_services()
         if options["prepare"]:
             preparation.prepare()
@@ -52,15 +56,22 @@ class Command(BaseCommand):
         if server.failure:
             environment.stop(server.failure)
 
+    def say(self, sentence: str) -> None:
+        """To who has started it; to programs that read its log, as an event of that."""
+        if settings.LOG_FORMAT == "json":
+            logger.info("%s", sentence)
+        else:
+            self.stdout.write(sentence)
+
     def announce(self, port: int) -> None:
         site = settings.SITE_URL
         if settings.PORT == 0:
             site = f"{site.rsplit(':', 1)[0]}:{port}"
-        self.stdout.write(f"Roomful is at {site}/ (Ctrl-C stops it)")
+        self.say(f"Roomful is at {site}/ (Ctrl-C stops it)")
         if self.empty:
-            self.stdout.write("Nobody has an account yet: open that address to make the first one.")
+            self.say("Nobody has an account yet: open that address to make the first one.")
         if settings.LISTENS_EVERYWHERE and site.startswith("http://localhost:"):
-            self.stdout.write("For other machines, set SITE_URL to the address they reach it at.")
+            self.say("For other machines, set SITE_URL to the address they reach it at.")
         self.stdout.flush()
         # All that was imported stays for ever: the collector need not look at it again and again, which
         # with some hundred sockets open would stop the process for 80 ms at a time.
