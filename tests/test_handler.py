@@ -85,7 +85,7 @@ async def test_a_request_is_one_threads_from_its_start_to_its_end(
 
 
 async def test_many_requests_share_a_few_threads(heard: Heard, place: object) -> None:
-    answers = await asyncio.gather(*(get("/health/") for _ in range(4 * THREADS)))
+    answers = await asyncio.gather(*(get("/me.css") for _ in range(4 * THREADS)))
     assert {status for status, _body in answers} == {200}
     assert len(heard.threads["finished"]) == 4 * THREADS
     used = {*heard.threads["started"], *heard.threads["finished"]}
@@ -101,8 +101,8 @@ async def test_a_request_that_fails_gives_back_what_it_had(
     def fail(*_arguments: object) -> None:
         raise RuntimeError("as a fault in a view would")
 
-    monkeypatch.setattr("rooms.views.health._database_answers", fail)
-    status, body = await get("/health/")
+    monkeypatch.setattr("rooms.views.reader.render", fail)
+    status, body = await get("/me.css")
     assert (status, b"Something broke" in body) == (500, True)
     assert heard.threads["started"] == heard.threads["finished"]
 

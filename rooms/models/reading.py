@@ -17,8 +17,8 @@ from .user import User
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-_ROOM = [field.attname for field in Room._meta.concrete_fields]  # noqa: SLF001  # Django's own interface
-_MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]  # noqa: SLF001
+_ROOM = [field.attname for field in Room._meta.concrete_fields]  # Django's own interface
+_MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]
 
 
 def _room(slug: Any, user: Any) -> Any:
@@ -41,7 +41,7 @@ def room_at(slug: str, user: User) -> tuple[Room, Membership | None] | None:
     return None
 
 
-_PLACE = [field.attname for field in Place._meta.concrete_fields]  # noqa: SLF001
+_PLACE = [field.attname for field in Place._meta.concrete_fields]
 _place_query = Prepared(lambda: Place.objects.values_list(*_PLACE))
 
 
