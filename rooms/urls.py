@@ -29,6 +29,7 @@ urlpatterns = [
     path("rooms/<str:slug>/leave/", settings.leave, name="room-leave"),
     path("rooms/<str:slug>/settings/", settings.change, name="room-settings"),
     path("rooms/<str:slug>/archive/", settings.archive, name="room-archive"),
+    path("rooms/<str:slug>/here/", rooms.here, name="here"),
     path("rooms/<str:slug>/members/", settings.members, name="members"),
     path("rooms/<str:slug>/members/remove/", settings.remove, name="member-remove"),
     path("rooms/<str:slug>/<int:number>/", rooms.message, name="message"),

@@ -371,7 +371,9 @@ def test_a_row_is_the_same_on_the_page_an_older_page_in_a_push_and_in_the_stream
     page = bob_client.get(f"/rooms/{open_room.slug}/").content.decode()
     older = bob_client.get(f"/rooms/{open_room.slug}/?before=5").content.decode()
     part = bob_client.get(f"/rooms/{open_room.slug}/?before=5", headers=HTMX).content.decode()
-    stream = Stream(open_room.pk, Reader(bob.pk, "", variant))._head(open_room.history())
+    stream = Stream(open_room.pk, open_room.slug, Reader(bob.pk, "", variant))._head(
+        open_room.history()
+    )
     too_far = "".join(catch_up(open_room.pk, 10**9, variant))
     for place in (page, older, part, stream, too_far):
         assert together in place
@@ -425,7 +427,7 @@ def test_a_page_takes_as_many_queries_however_much_there_is(
     say(open_room, alice, "unread, as there is below")
     small = {address: queries(bob_client, address) for address in addresses}
 
-    crowd = make_crowd(open_room, 60)
+    crowd = make_crowd(open_room, 45)
     presence.store().renew("here", [(open_room.pk, person.pk) for person in crowd], "test", 60)
     for person in crowd[:10]:
         say(open_room, person, *("more" for _ in range(6)))

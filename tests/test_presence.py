@@ -10,11 +10,13 @@ import redis
 from channels_redis.pubsub import RedisPubSubLoopLayer
 
 from rooms.live import fragments, presence
+from rooms.live.fragments import Variant
 from rooms.live.hub import hub
 from rooms.live.presence import MemoryStore, RedisStore, ShardedStore, Store
 from rooms.models.announcements import room_group
+from tests.cast import signed_in
 from tests.factories import make_crowd
-from tests.page import Page
+from tests.page import Page, fragment
 from tests.services import RedisServer, wait_until
 from tests.sockets import in_db, new_process, until, watching
 
@@ -300,25 +302,59 @@ def test_a_page_that_polls_is_here(
     assert named(in_room(alice_client, private_room)) == [alice.name]
 
 
+def fill(room: Room, size: int) -> list[User]:
+    crowd = make_crowd(room, size)
+    presence.store().renew("here", [(room.pk, person.pk) for person in crowd], "test", LONG)
+    return crowd
+
+
 @pytest.mark.usefixtures("one_process")
-def test_a_long_list_is_cut_and_says_how_many_more_there_are(
+def test_of_many_a_page_says_how_many_and_leads_to_who_they_are(
     bob: User, bob_client: Client, open_room: Room
 ) -> None:
-    crowd = make_crowd(open_room, fragments.PEOPLE_SHOWN + 9)
-    presence.store().renew("here", [(open_room.pk, person.pk) for person in crowd], "test", LONG)
+    crowd = fill(open_room, fragments.PEOPLE_SHOWN)
     page = in_room(bob_client, open_room)
-    assert len(named(page)) == fragments.PEOPLE_SHOWN == 50
-    assert page.one("#presence>.more").text == "and 10 more"
-    assert {count.text for count in page.all(".here-count")} == {"60"}
+    assert named(page) == []
+    assert {count.text for count in page.all(".here-count")} == {"51"}
+    address = page.one("#presence>.more a").attributes["href"]
+    everybody = {bob.name, *(person.name for person in crowd)}
+    listed = bob_client.get(address).content.decode()
+    assert "51 people are here now" in listed
+    assert all(f">{name}<" in listed for name in everybody)
+    part = fragment(bob_client.get(address, headers={"HX-Request": "true"}).content.decode())
+    assert {each.text for each in part.all("#presence .name")} == everybody
 
 
 @pytest.mark.usefixtures("one_process")
-def test_a_list_that_is_not_too_long_is_not_cut(bob_client: Client, open_room: Room) -> None:
-    crowd = make_crowd(open_room, fragments.PEOPLE_SHOWN - 1)
-    presence.store().renew("here", [(open_room.pk, person.pk) for person in crowd], "test", LONG)
+def test_a_list_that_is_not_too_long_is_shown_whole(bob_client: Client, open_room: Room) -> None:
+    fill(open_room, fragments.PEOPLE_SHOWN - 1)
     page = in_room(bob_client, open_room)
-    assert len(named(page)) == fragments.PEOPLE_SHOWN
+    assert len(named(page)) == fragments.PEOPLE_SHOWN == 50
     assert not page.all("#presence>.more")
+
+
+@pytest.mark.usefixtures("one_process")
+def test_a_list_that_was_asked_for_stays_while_the_number_changes(
+    bob_client: Client, open_room: Room
+) -> None:
+    fill(open_room, fragments.PEOPLE_SHOWN)
+    page = in_room(bob_client, open_room)
+    few = fragments.people((), 1, open_room.slug, Variant("en", "UTC"))
+    many = fragments.people((), 77, open_room.slug, Variant("en", "UTC"))
+    page.receive(few)
+    assert not page.all("#presence.many")
+    page.receive(many)
+    assert page.all("#presence.many .more")
+    page.one("#presence>.more a").attributes["href"] = "as it was asked for"
+    page.receive(many)
+    assert page.one("#presence>.more a").attributes["href"] == "as it was asked for"
+    page.check()
+
+
+def test_who_is_in_a_private_room_is_not_told_to_an_outsider(
+    charlie: User, private_room: Room
+) -> None:
+    assert signed_in(charlie).get(f"/rooms/{private_room.slug}/here/").status_code == 404
 
 
 @pytest.mark.usefixtures("one_process")

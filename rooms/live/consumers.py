@@ -265,7 +265,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             raise TooSlow
 
     def push_people(self, people: People) -> None:
-        self.push(_people(people, self.reader.variant))
+        self.push(_people(people, self.slug, self.reader.variant))
 
     def push_news(self, news: News) -> None:
         self.push(Frame(news.as_html(self.reader.variant)))
@@ -292,10 +292,10 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
 
 @lru_cache(maxsize=128)
-def _people(people: People, variant: Variant) -> Frame:
+def _people(people: People, slug: str, variant: Variant) -> Frame:
     """Rendered once for all sockets of a room."""
     return Frame(
-        fragments.people(people.here, people.total, variant)
+        fragments.people(people.here, people.total, slug, variant)
         + fragments.typing(people.writing, variant)
     )
 

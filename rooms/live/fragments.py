@@ -55,7 +55,9 @@ ROW_GAPS = (
     "swap",
 )
 STEP_GAPS = ("version", "cursor", "row", "append_to", "title")
-PEOPLE_SHOWN = 50  # a longer list is cut: nobody reads it, and everybody would be sent it
+PEOPLE_SHOWN = (
+    50  # of more there is only the number: everybody would be sent the list with each change
+)
 
 
 class Variant(NamedTuple):
@@ -206,12 +208,19 @@ def whole_list(
         )
 
 
-def people(here: Sequence[Person], total: int, variant: Variant) -> str:
-    """The list of who is here, cut at `PEOPLE_SHOWN`, and how many that are in all."""
+def people(here: Sequence[Person], total: int, slug: str, variant: Variant) -> str:
+    """The list of who is here and how many that are. Of more than `PEOPLE_SHOWN` the number alone: who
+    asked for the list then keeps it as it was."""
     with variant.active():
         return render_to_string(
             "rooms/_presence.html",
-            {"people": here, "total": total, "more": total - len(here), "swap": True},
+            {
+                "people": here,
+                "total": total,
+                "many": total > PEOPLE_SHOWN,
+                "slug": slug,
+                "swap": True,
+            },
         )
 
 
@@ -322,11 +331,17 @@ def tab_title(unread: int, room_name: str, place_name: str) -> SafeString:
 
 
 @lru_cache(maxsize=200)
-def people_list(here: tuple[Person, ...], total: int, language: str) -> SafeString:
+def people_list(here: tuple[Person, ...], total: int, slug: str, language: str) -> SafeString:
     """As `people`, for a page that is made with it."""
+    return whole_people_list(here, total, slug, language)
+
+
+def whole_people_list(here: Sequence[Person], total: int, slug: str, language: str) -> SafeString:
+    """The same for a page that asked who they all are."""
     with translation.override(language):
         return render_to_string(
-            "rooms/_presence.html", {"people": here, "more": total - len(here), "swap": False}
+            "rooms/_presence.html",
+            {"people": here, "many": total > PEOPLE_SHOWN, "slug": slug, "swap": False},
         )
 
 

@@ -12,7 +12,7 @@ from .connections import People
 from .threads import in_db, in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 PEOPLE_KEPT = 10_000  # of whom it is kept how they are shown
 
@@ -39,20 +39,27 @@ def named(here: dict[int, set[int]], writing: dict[int, set[int]]) -> dict[int, 
 def named_with(
     here: dict[int, set[int]], writing: dict[int, set[int]], others: Iterable[int]
 ) -> tuple[dict[int, People], dict[int, str]]:
-    """The same with names, and the names that were read, those of `others` as well. One query. Of a long
-    list those are shown who have been members longest, so that it does not change with everybody who
-    comes."""
-    shown = {room: sorted(users)[: fragments.PEOPLE_SHOWN] for room, users in here.items()}
+    """The same with names, and the names that were read, those of `others` as well. One query. Where
+    there are many, nobody is shown."""
+    shown = {
+        room: users if len(users) <= fragments.PEOPLE_SHOWN else set()
+        for room, users in here.items()
+    }
     typing = {room: sorted(users)[:3] for room, users in writing.items()}
     wanted = {user for users in (*shown.values(), *typing.values()) for user in users}
     names = names_of(wanted.union(others))
-
-    def known(users: Iterable[int]) -> tuple[fragments.Person, ...]:
-        found = (_person(user, names[user]) for user in users if user in names)
-        return tuple(sorted(found, key=lambda person: (person.name.casefold(), person.pk)))
-
     people = {
-        room: People(known(shown[room]), len(users), known(typing.get(room, ())))
+        room: People(_listed(shown[room], names), len(users), _listed(typing.get(room, ()), names))
         for room, users in here.items()
     }
     return people, names
+
+
+def everybody(users: set[int]) -> tuple[fragments.Person, ...]:
+    """All of them by name, however many."""
+    return _listed(users, names_of(users))
+
+
+def _listed(users: Iterable[int], names: Mapping[int, str]) -> tuple[fragments.Person, ...]:
+    found = (_person(user, names[user]) for user in users if user in names)
+    return tuple(sorted(found, key=lambda person: (person.name.casefold(), person.pk)))

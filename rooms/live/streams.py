@@ -32,8 +32,8 @@ class Stream:
     """One reader's endless page. It can only be added to: whatever changes or vanishes ends it, with a
     word to the browser to load it again."""
 
-    def __init__(self, room_id: int, reader: Reader) -> None:
-        self.room_id, self.reader = room_id, reader
+    def __init__(self, room_id: int, slug: str, reader: Reader) -> None:
+        self.room_id, self.slug, self.reader = room_id, slug, reader
         self.again: int | None = 0  # seconds before the browser loads it again, if it is to
         self.queue: asyncio.Queue[str | Step | None] = asyncio.Queue(QUEUE)
 
@@ -128,12 +128,11 @@ class Stream:
             )
 
     def _people(self, people: People) -> str:
-        with self.reader.variant.active():
-            return render_to_string(
-                "stream/plain_people.html",
-                {
-                    "people": people.here,
-                    "more": people.total - len(people.here),
-                    "writing": people.writing,
-                },
-            )
+        language = self.reader.variant.language
+        return render_to_string(
+            "stream/plain_people.html",
+            {
+                "presence": fragments.people_list(people.here, people.total, self.slug, language),
+                "typing": fragments.typing_line(people.writing, language),
+            },
+        )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError
 from django.http import Http404, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
@@ -20,7 +21,7 @@ from ..live import fragments, news, parts, presence
 from ..live.consumers import catch_up
 from ..live.fragments import Variant
 from ..live.moulds import gap
-from ..live.people import named, named_with
+from ..live.people import everybody, named, named_with
 from ..models import announcements
 from ..models.reading import names_of
 from . import shell
@@ -123,7 +124,7 @@ def room_page(
     )
     values = {
         **about(request, items.items, room.pk),
-        **_about_people(people, variant),
+        **_about_people(people, room.slug, variant),
         "tab_title": fragments.tab_title(items.total, room.name, place_name),
         "version": room.version,
         "rows": part.html,
@@ -183,10 +184,10 @@ def _around_room(room: RoomDetails) -> dict[str, Any]:
     }
 
 
-def _about_people(people: People, variant: Variant) -> dict[str, Any]:
+def _about_people(people: People, slug: str, variant: Variant) -> dict[str, Any]:
     return {
         "here_total": people.total,
-        "presence": fragments.people_list(people.here, people.total, variant.language),
+        "presence": fragments.people_list(people.here, people.total, slug, variant.language),
         "typing": fragments.typing_line(people.writing, variant.language),
     }
 
@@ -245,7 +246,7 @@ def _past(  # noqa: PLR0917
     )
     values = {
         **about(request, room_items(user), room.pk),
-        **_about_people(people, variant),
+        **_about_people(people, room.slug, variant),
         "rows": rows,
         "older": older,
         "newer": newer,
@@ -330,11 +331,25 @@ def _surroundings(request: AuthenticatedHttpRequest, room: Room) -> str:
     if request.GET.get("seen") == digest:
         return ""
     return (
-        fragments.people(people.here, people.total, variant)
+        fragments.people(people.here, people.total, room.slug, variant)
         + fragments.typing(people.writing, variant)
         + items.as_html(variant, room_name=room.name)
         + fragments.seen(digest)
     )
+
+
+@require_GET
+@reader_required
+def here(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
+    """Everybody who is in the room now. For htmx the list alone, into a page that shows only how many."""
+    found, membership = entered_or_404(request, slug)
+    people = everybody(presence.held("here", [found.pk])[found.pk])
+    if request.htmx:
+        language = Variant.current().language
+        return HttpResponse(fragments.whole_people_list(people, len(people), slug, language))
+    may_manage = found.may_be_managed_by(request.user, membership)
+    context = {"room": found, "people": people, "may_manage": may_manage}
+    return render(request, "rooms/here.html", context)
 
 
 @require_POST

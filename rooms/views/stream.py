@@ -35,7 +35,7 @@ async def stream(request: AuthenticatedHttpRequest, slug: str) -> HttpResponseBa
     if "wait" in request.GET:
         return render(request, "stream/plain_wait.html")
     reader = Reader(user.pk, request.session.session_key or "", Variant.current())
-    response = StreamingHttpResponse(Stream(room.pk, reader).pieces())
+    response = StreamingHttpResponse(Stream(room.pk, room.slug, reader).pieces())
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"  # nginx would hold the rows back
     response["Content-Encoding"] = "identity"  # and so would compression
