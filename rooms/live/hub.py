@@ -11,8 +11,8 @@ lost event costs seconds and nothing else.
 
 What is heard shortly after a room's last push is pushed together, as one frame, where more is to come:
 where others wait to be stored, or came while that push went on. After a push that took 5 ms the hub then
-does other things for twice as long. So a busy room takes at most a third of the process, and the busier
-it is the cheaper a message becomes; in a quiet one nobody waits.
+does other things for as long. So a busy room takes at most half of the process, and the busier it is the
+cheaper a message becomes; in a quiet one nobody waits.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-REST = 2.0  # times as long as a room's last push took, before its next, if more is to come
-BUSY = 0.25  # times as long; what is heard that soon was waiting for the push to end
+REST = 1.0  # times as long as a room's last push took, before its next, if more is to come
+BUSY = 0.05  # times as long; what is heard that soon was waiting for the push to end
 SWEEP = 3.0  # seconds between two looks at the database; with a dead channel layer messages take as long
 PRESENCE_INTERVAL = 0.3  # seconds; comings and goings in between are one push
 READ_DELAY = 0.5  # seconds from "something is new" to marking it read for those who look on
