@@ -198,6 +198,17 @@ def test_redis_does_not_keep_a_room_that_nobody_looks_at(redis_server: RedisServ
     store.clear()
 
 
+def test_a_clock_that_is_set_back_lengthens_no_lease(redis_server: RedisServer) -> None:
+    store = RedisStore(redis_server.url)
+    store.clear()
+    store.renew("here", [(ROOM, 7)], "set back since", 3600)
+    assert people(store) == {7}
+    key = store._key("here", ROOM)
+    latest = store._redis.time()[0] + presence.LEASE + 1
+    assert store._redis.zcount(key, "-inf", latest) == store._redis.zcard(key) == 1
+    store.clear()
+
+
 # Several servers
 
 

@@ -90,14 +90,19 @@ class MemoryStore:
             self._leases.clear()
 
 
-# Redis's own clock decides, so that machines whose clocks differ agree on who is here. The scripts are
-# sent along each time: they are shorter than the question whether Redis has them, and its answer.
+# Redis's own clock decides, so that machines whose clocks differ agree on who is here. Should that be set
+# back, leases that were to lapse soon would last an hour: none is left more than the longest has. The
+# scripts are sent along each time: they are shorter than the question whether Redis has them.
 _NOW = "local t = redis.call('TIME'); local now = t[1] + t[2] / 1000000"
 _RENEW = f"""{_NOW}
 for i = 2, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[i]) end
 redis.call('EXPIRE', KEYS[1], 3600)"""
 _HELD = f"""{_NOW}
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+local longest = now + ARGV[1]
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. longest, '+inf')) do
+  redis.call('ZADD', KEYS[1], longest, member)
+end
 return redis.call('ZRANGE', KEYS[1], 0, -1)"""
 
 
@@ -124,7 +129,7 @@ class RedisStore:
         rooms = list(rooms)
         with self._redis.pipeline(transaction=False) as pipeline:
             for room in rooms:
-                pipeline.eval(_HELD, 1, self._key(kind, room))
+                pipeline.eval(_HELD, 1, self._key(kind, room), LEASE)
             found = pipeline.execute()
         return {
             room: {int(member.partition(":")[0]) for member in members}
