@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What the tests need beside Python: Chromium, w3m, Redis, PostgreSQL, nginx and a font with emoji.
+# What the tests need beside Python: Chromium, w3m, Redis, PostgreSQL, nginx, a C compiler and a font with
+# emoji.
 # Installs what is missing where it may (root, apt); otherwise names it.
 set -euo pipefail
 
@@ -12,6 +13,7 @@ has w3m || missing+=(w3m)
 has redis-server || missing+=(redis-server)
 has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 has nginx || has /usr/sbin/nginx || missing+=(nginx)
+has cc || has gcc || missing+=(gcc libc6-dev)
 if has fc-list; then
   grep -qi 'emoji' <<<"$(fc-list : family)" || missing+=(fonts-noto-color-emoji)
 else

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import redis
 
-PATIENCE = 20  # seconds a server may take to start or stop on a busy machine
+PATIENCE = 60  # seconds a server may take to start or stop on a busy machine
 POSTGRES_USER = "postgres"  # PostgreSQL refuses to run as root
 
 
@@ -42,6 +42,7 @@ class Service:
         self.user = user
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix=f"roomful-{name}-"))
+        self.variables: dict[str, str] = {}  # more than this process has in its environment
         self.process: subprocess.Popen[bytes] | None = None
         if user:
             entry = pwd.getpwnam(user)
@@ -63,6 +64,7 @@ class Service:
             return subprocess.Popen(
                 shlex.split(command),
                 cwd=self.folder,
+                env={**os.environ, **self.variables},
                 user=self.user,
                 group=self.user,
                 extra_groups=[] if self.user else None,

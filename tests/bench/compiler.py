@@ -8,7 +8,7 @@ from pathlib import Path
 def compiled(source: Path, target: Path, *options: str) -> Path:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if not compiler:
-        raise SystemExit("The measurements need a C compiler: install gcc.")
+        raise SystemExit("A C compiler is missing: install gcc.")
     command = [
         compiler,
         "-O2",

@@ -57,17 +57,25 @@ def place(ends: ExitStack, serve: Serve) -> Scene:
 @pytest.fixture
 def shared(own_redis: RedisServer, database: str, ends: ExitStack, serve: Serve) -> Scene:
     """On PostgreSQL and Redis, in two processes."""
-    variables = {"DATABASE_URL": database, "REDIS_URL": own_redis.url, "PROCESSES": "2"}
-    return opened(ends, serve(2, **variables))
+    return opened(ends, serve(2, **both(database, own_redis)))
+
+
+def both(database: str, redis: RedisServer, **variables: str) -> dict[str, str]:
+    """The environment of two processes on PostgreSQL and Redis."""
+    return {"DATABASE_URL": database, "REDIS_URL": redis.url, "PROCESSES": "2", **variables}
 
 
 @pytest.fixture
 def database(postgres_server: PostgresServer) -> str:
     """The address of a new database."""
+    return created(postgres_server)
+
+
+def created(server: PostgresServer) -> str:
     name = f"faults_{secrets.token_hex(4)}"
-    with psycopg.connect(postgres_server.url, autocommit=True) as connection:
+    with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-    return postgres_server.url.removesuffix("/roomful") + f"/{name}"
+    return server.url.removesuffix("/roomful") + f"/{name}"
 
 
 def opened(ends: ExitStack, processes: list[Roomful], *via: str) -> Scene:
