@@ -1,12 +1,19 @@
-"""A channel layer for tests that loses, doubles and reorders what is announced."""
+"""Channel layers for tests that lose, double and reorder what is announced."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import random
 from collections import Counter
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer
+from channels_redis.pubsub import RedisPubSubChannelLayer
+
+logger = logging.getLogger(__name__)
+
+LATE = 5.0  # seconds at most that an event is held back; the hub looks by itself after three
 
 
 class FaultyLayer(InMemoryChannelLayer):  # type: ignore[misc]  # it ships no types
@@ -35,3 +42,30 @@ class FaultyLayer(InMemoryChannelLayer):  # type: ignore[misc]  # it ships no ty
         if self._late and self.random.random() < 0.5:
             self.random.shuffle(self._late)
             await super().group_send(*self._late.pop())
+
+
+class FaultyRedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]  # it ships no types
+    """The same between processes, and late by the clock. Logs the first fault of each kind."""
+
+    def __init__(self, *, seed: int, **config: Any) -> None:
+        super().__init__(**config)
+        self.random = random.Random(seed)
+        self.did: Counter[str] = Counter()
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        send = self._get_layer().group_send
+        fault = self.random.choices(["none", "dropped", "doubled", "late"], [5, 1, 1, 2])[0]
+        self.did[fault] += 1
+        if self.did[fault] == 1:
+            logger.warning("layer fault: %s", fault)
+        if fault == "late":
+            self._late.add(task := asyncio.create_task(self._send_late(group, message)))
+            task.add_done_callback(self._late.discard)
+            return
+        for _ in range({"none": 1, "dropped": 0, "doubled": 2}[fault]):
+            await send(group, message)
+
+    async def _send_late(self, group: str, message: dict[str, Any]) -> None:
+        await asyncio.sleep(self.random.uniform(0, LATE))
+        await self._get_layer().group_send(group, message)

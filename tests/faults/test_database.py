@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ AWAY = r"psycopg|django\.db\.utils\.(OperationalError|InterfaceError)"
 LOCKED = "database is locked"
 FULL = "database or disk is full|disk I/O error"
 DISK = 24  # MiB
+HELD = 10.0  # seconds for which another program writes
 
 
 def test_postgresql_cuts_its_connections(shared: Scene, postgres_server: PostgresServer) -> None:
@@ -32,6 +34,7 @@ def test_postgresql_cuts_its_connections(shared: Scene, postgres_server: Postgre
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'faults%'"
             )
+        shared.leave()
         shared.read()
     shared.all_is_well(AWAY)
 
@@ -63,10 +66,12 @@ def test_who_writes_waits_for_another_writer(place: Scene) -> None:
     with place.talking():
         place.heard(5)
         with locked(process):
+            began = time.monotonic()
             beats = {reader: reader.beats for reader in place.sitting}
             place.until(
                 lambda: all(reader.beats > beats[reader] for reader in place.sitting), "beating"
             )
+            place.until(lambda: time.monotonic() > began + HELD, "writing")
             place.leave()
         place.read()
     assert not place.refusals
@@ -79,6 +84,7 @@ def test_another_writer_takes_too_long(place: Scene) -> None:
         place.heard(5)
         with locked(process):
             place.until(lambda: all(author.refusals for author in place.authors), "giving up")
+            place.leave()
         place.read()
     assert set(place.refusals) <= {"500"}
     place.all_is_well(LOCKED)
@@ -105,6 +111,7 @@ def test_the_disk_is_full(ends: ExitStack, serve: Serve, disk: Path) -> None:
         fill(ballast)
         scene.until(lambda: all(author.refusals for author in scene.authors), "being refused")
         scene.page()
+        scene.leave()
         ballast.unlink()
         scene.heard(5)
         scene.read()

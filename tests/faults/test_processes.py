@@ -1,6 +1,8 @@
-"""A process is killed, and processes are restarted one after the other."""
+"""A process is killed or told to stop, and processes are restarted one after the other."""
 
 from __future__ import annotations
+
+import signal
 
 import pytest
 
@@ -9,12 +11,12 @@ from tests.faults.scene import Scene
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_a_process_is_killed_while_people_talk(place: Scene) -> None:
+def test_a_process_ends_while_people_talk(place: Scene) -> None:
     (process,) = place.processes
     with place.talking():
-        for _ in range(2):
+        for by, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)):
             place.heard(5)
-            process.kill()
+            assert process.stop(by) == code
             place.leave()
             process.start(prepare=False)
             place.read()

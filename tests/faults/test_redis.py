@@ -1,18 +1,25 @@
-"""Redis is stopped, hangs or is full. The database is the log, so nothing that was said depends on it."""
+"""Redis is stopped, hangs, is full, or passes on badly what it is told. The database is the log, so
+nothing that was said depends on it."""
 
 from __future__ import annotations
 
+import os
+import secrets
 import signal
+import time
+from contextlib import ExitStack
 
 import pytest
 import redis
 
+from tests.faults.conftest import Serve, both, opened
 from tests.faults.scene import Scene
 from tests.programs import CSRF, Program
 from tests.services import RedisServer
 
 pytestmark = pytest.mark.timeout(600)
 
+PAUSE = 30.0  # seconds
 AWAY = r"redis\.exceptions\.(Connection|Timeout)Error"
 FULL = r"redis\.exceptions\.OutOfMemoryError"
 
@@ -35,10 +42,12 @@ def test_redis_hangs(shared: Scene, own_redis: RedisServer) -> None:
     with shared.talking():
         shared.heard(5)
         own_redis.process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
         shared.leave()
         shared.until(lambda: shared.logged("presence not renewed"), "missing a lease")
         shared.until(lambda: shared.logged("announcement to"), "missing a ring")
         shared.read()
+        shared.until(lambda: time.monotonic() > began + PAUSE, "hanging")
         own_redis.process.send_signal(signal.SIGCONT)
         shared.read(10)
     assert not shared.refusals
@@ -69,3 +78,22 @@ def sign_in_is_refused_in_words(scene: Scene) -> bool:
     answer = stranger.http.post("/accounts/login/", data=fields)
     stranger.close()
     return answer.status_code == 200 and "password" in answer.text
+
+
+def test_events_are_dropped_doubled_delayed_and_reordered(
+    own_redis: RedisServer, database: str, ends: ExitStack, serve: Serve
+) -> None:
+    """SEED=… in the environment chooses what a test that failed had chosen."""
+    seed = os.environ.get("SEED") or str(secrets.randbelow(10**6))
+    print(f"SEED={seed}")  # noqa: T201  # pytest shows it when the test fails
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.faults.settings", "SEED": seed}
+    scene = opened(ends, serve(2, **both(database, own_redis, **settings)))
+    with scene.talking():
+        scene.heard(20)
+        scene.leave()
+        scene.heard(20)
+        faults = [f"layer fault: {fault}" for fault in ("dropped", "doubled", "late")]
+        scene.until(lambda: all(map(scene.logged, faults)), "going wrong")
+        scene.read()
+    assert not scene.refusals
+    scene.all_is_well()
