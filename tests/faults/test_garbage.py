@@ -6,41 +6,44 @@ A failing test prints what it sent last, cut down to what makes it fail, and how
 from __future__ import annotations
 
 import json
-import secrets
-from collections.abc import Iterator
-from contextlib import ExitStack
+from typing import TypeVar
 from urllib.parse import quote_from_bytes
 
 import httpx
-import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg.sql import SQL, Identifier
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from rooms.live.connections import FRAME_TOO_BIG, TOO_MANY_FRAMES
-from tests.bench.machine import memory
-from tests.factories import PASSWORD
-from tests.process import Roomful
+from tests.faults.scene import GROWTH, Scene
 from tests.programs import CSRF, PATIENCE, Program
-from tests.services import PostgresServer
 
 pytestmark = pytest.mark.timeout(600)
 
-GROWTH = 40 * 1024**2  # bytes; what is sent is more
+ENOUGH = 10_000  # frames and forms
 INVALID_UTF8 = 1007
 SLUG = "reading-room"
 
 thoroughly = settings(
-    max_examples=300,
+    max_examples=150,
     deadline=None,
     database=None,
     print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
+
+T = TypeVar("T")
+
+
+def up_to(size: int, each: st.SearchStrategy[T]) -> st.SearchStrategy[list[T]]:
+    """Lists of which some are long; those of Hypothesis have five elements or so."""
+    return st.integers(1, size).flatmap(
+        lambda count: st.lists(each, min_size=count, max_size=count)
+    )
+
 
 # Likely to be taken for something, and to break it.
 ODD = st.sampled_from(
@@ -109,47 +112,56 @@ requests = st.tuples(
 )
 
 
-@pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])
-def server(
-    request: pytest.FixtureRequest,
-    postgres_server: PostgresServer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Roomful]:
-    variables = {}
-    if request.param == "PostgreSQL":
-        name = f"garbage_{secrets.token_hex(4)}"
-        with psycopg.connect(postgres_server.url, autocommit=True) as connection:
-            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        variables["DATABASE_URL"] = postgres_server.url.removesuffix("/roomful") + f"/{name}"
-    server = Roomful(tmp_path_factory.mktemp("garbage"), **variables)
-    with ExitStack() as ends:
-        ends.callback(server.end)
-        server.start()
-        yield server
+Form = list[tuple[bytes, bytes]]
+Request = tuple[str, str, list[bytes], Form, Form, bool]
 
 
-@pytest.fixture(scope="module")
-def bob(server: Roomful) -> Iterator[Program]:
-    """Belongs to a room, and owns nothing."""
-    owner = Program(server.url)
-    owner.submit(
-        "/setup/",
-        name="Millbrook Repair Café",
-        username="alice",
-        display_name="Alice Archer",
-        email="alice@example.org",
-        password=PASSWORD,
-        sign_up="open",
-    )
-    owner.submit("/rooms/new/", name="Reading room", topic="", kind="open")
-    owner.close()
-    program = Program(server.url)
-    program.submit(
-        "/accounts/signup/", username="bob", display_name="Bob", email="", password1=PASSWORD
-    )
-    program.say(SLUG, "Hello")
-    yield program
-    program.close()
+@pytest.fixture(params=["place", "shared"], ids=["SQLite", "PostgreSQL"])
+def scene(request: pytest.FixtureRequest) -> Scene:
+    found: Scene = request.getfixturevalue(request.param)
+    return found
+
+
+class Sender:
+    """Bob, who belongs to a room where nobody else says anything, and owns nothing."""
+
+    def __init__(self, scene: Scene) -> None:
+        scene.visitor.submit("/rooms/new/", name="Reading room", topic="", kind="open")
+        self.scene, self.bob, self.sent = scene, scene.stranger, 0
+        self.bob.say(SLUG, "Hello")
+        self.errors = (
+            0  # that were logged so far: only what is sent next may be blamed for the next
+        )
+
+    def logs_nothing_new(self) -> bool:
+        before, self.errors = self.errors, len(self.scene.errors())
+        return self.errors == before
+
+    def send_frames(self, garbage: list[str | bytes]) -> None:
+        self.sent += len(garbage)
+        ended = closed_with(self.bob, garbage)
+        assert ended in (0, INVALID_UTF8, FRAME_TOO_BIG, TOO_MANY_FRAMES)
+        assert self.logs_nothing_new()
+
+    def send_forms(self, http: httpx.Client, garbage: list[tuple[Request, bytes]]) -> None:
+        self.sent += len(garbage)
+        bob = self.bob
+        for (method, path, slugs, query, form, htmx), session in garbage:
+            address = path.format(*(quote_from_bytes(slug, safe="") for slug in slugs))
+            # Half of them are Bob's; quoted octal codes are how a cookie holds any byte.
+            mine = htmx or not session
+            octal = "".join(f"\\{byte:03o}" for byte in session)
+            headers = {
+                "Cookie": f"{bob.csrf_cookie}={CSRF}; {bob.session_cookie}="
+                + (bob.session if mine else f'"{octal}"'),
+                "X-CSRFToken": CSRF,
+                "Content-Type": "application/x-www-form-urlencoded",
+            } | ({"HX-Request": "true"} if htmx else {})
+            answer = http.request(
+                method, f"{address}?{encoded(query)}", content=encoded(form), headers=headers
+            )
+            assert answer.status_code < 500
+        assert self.logs_nothing_new()
 
 
 def closed_with(bob: Program, garbage: list[str | bytes]) -> int:
@@ -172,59 +184,32 @@ def closed_with(bob: Program, garbage: list[str | bytes]) -> int:
     return 0
 
 
-def test_frames(server: Roomful, bob: Program) -> None:
-    assert server.process
-    pid = server.process.pid
-
-    @thoroughly
-    @given(st.lists(frames, max_size=40))
-    def send(garbage: list[str | bytes]) -> None:
-        errors = len(server.errors())
-        assert closed_with(bob, garbage) in (0, INVALID_UTF8, FRAME_TOO_BIG, TOO_MANY_FRAMES)
-        assert len(server.errors()) == errors
-
-    send()
-    before = memory(pid)
-    send()
-    assert memory(pid) < before + GROWTH
-
-
-def test_forms(server: Roomful, bob: Program) -> None:
-    assert server.process
-    pid = server.process.pid
-    with httpx.Client(base_url=server.url, timeout=PATIENCE) as http:
-
-        @thoroughly
-        @given(st.lists(st.tuples(requests, raw), max_size=10))
-        def send(
-            garbage: list[tuple[tuple[str, str, list[bytes], Form, Form, bool], bytes]],
-        ) -> None:
-            errors = len(server.errors())
-            for (method, path, slugs, query, form, htmx), session in garbage:
-                address = path.format(*(quote_from_bytes(slug, safe="") for slug in slugs))
-                # Half of them are Bob's; quoted octal codes are how a cookie holds any byte.
-                mine = htmx or not session
-                octal = "".join(f"\\{byte:03o}" for byte in session)
-                headers = {
-                    "Cookie": f"{bob.csrf_cookie}={CSRF}; {bob.session_cookie}="
-                    + (bob.session if mine else f'"{octal}"'),
-                    "X-CSRFToken": CSRF,
-                    "Content-Type": "application/x-www-form-urlencoded",
-                } | ({"HX-Request": "true"} if htmx else {})
-                answer = http.request(
-                    method, f"{address}?{encoded(query)}", content=encoded(form), headers=headers
-                )
-                assert answer.status_code < 500
-            assert len(server.errors()) == errors
-
-        send()
-        before = memory(pid)
-        send()
-        assert memory(pid) < before + GROWTH
-
-
-Form = list[tuple[bytes, bytes]]
-
-
 def encoded(form: Form) -> str:
     return "&".join(f"{quote_from_bytes(name)}={quote_from_bytes(value)}" for name, value in form)
+
+
+def test_garbage_is_answered_and_leaves_nothing_behind(scene: Scene) -> None:
+    sender = Sender(scene)
+    with httpx.Client(base_url=sender.bob.url, timeout=PATIENCE) as http:
+
+        @thoroughly
+        @given(up_to(50, frames))
+        def send_frames(garbage: list[str | bytes]) -> None:
+            sender.send_frames(garbage)
+
+        @thoroughly
+        @given(up_to(20, st.tuples(requests, raw)))
+        def send_forms(garbage: list[tuple[Request, bytes]]) -> None:
+            sender.send_forms(http, garbage)
+
+        with scene.talking(pace=1):  # there is enough to do
+            send_frames()
+            send_forms()
+            before = scene.growth()
+            scene.leave()
+            while sender.sent < ENOUGH:
+                send_frames()
+                send_forms()
+            assert scene.growth() < before + GROWTH
+    assert not scene.refusals
+    scene.all_is_well()
