@@ -1,5 +1,5 @@
 # make run: start Roomful. make test: all tests. make check: formatter, linter, types, migrations.
-# make faults: what people see while servers are killed and services fail, a quarter of an hour.
+# make test-faults: what people see while servers are killed and services fail, some minutes more.
 # make bench: measure it beside others, half an hour; make bench PART=fanout: one part of that.
 
 PYTHON ?= python3
@@ -9,7 +9,7 @@ VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 INSTALLED_FOR_TESTS = $(VENV)/.installed-for-tests
 
-.PHONY: run test faults check coverage bench
+.PHONY: run test test-faults check coverage bench
 
 run: $(INSTALLED)
 	@exec $(VENV)/bin/python manage.py serve --prepare
@@ -18,9 +18,10 @@ test: $(INSTALLED_FOR_TESTS)
 	@tests/prepare.sh
 	@VENV=$(VENV) tests/run.sh
 
-faults: $(INSTALLED_FOR_TESTS)
+# Two at once, since most of the time somebody waits for a lease to lapse or a page to come back.
+test-faults: $(INSTALLED_FOR_TESTS)
 	@tests/prepare.sh
-	@$(VENV)/bin/python -m pytest -q tests/faults
+	@$(VENV)/bin/python -m pytest -q tests/faults --numprocesses=2 --dist=load
 
 # By itself, because measuring makes the tests take about three times as long.
 coverage: $(INSTALLED_FOR_TESTS)

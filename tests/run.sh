@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests: on SQLite and memory, on PostgreSQL and Redis, and in a browser. Only those of tests/faults
-# are for `make faults`.
+# are for `make test-faults`.
 # Each part runs even if one before it failed; the exit code says whether all passed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
