@@ -25,7 +25,7 @@ from tests.page import Page, fragment, rows_of
 if TYPE_CHECKING:
     from rooms.models import User
 
-PATIENCE = 30.0  # seconds for what takes at most a few on a machine with nothing else to do
+PATIENCE = 60.0  # seconds for what takes at most a few on a machine with nothing else to do
 RETRY = 0.1  # seconds between two tries while the server is away
 CSRF = "c" * 32  # a token is compared with the cookie, and here both are the program's own
 CUT_OFF = (1006, 1011, 1012, 1013)  # codes after which htmx connects again

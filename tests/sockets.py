@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rooms.models import Room, User
     from tests.page import Page
 
-PATIENCE = 20  # seconds for what takes one at most, on a machine that is busy
+PATIENCE = 60  # seconds for what takes one at most, on a machine that is busy
 
 NEVER = 3600.0  # seconds; no test runs as long
 

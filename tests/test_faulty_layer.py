@@ -222,7 +222,7 @@ async def test_what_is_said_while_others_are_told_of_what_was_said_before_is_tol
     monkeypatch.setattr(hubs, "NEWS_DELAY", 0.02)
     monkeypatch.setattr(hub, "_tell", tell)
     await hub.place_stirred({"room": 1})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while len(told) < 2:  # noqa: ASYNC110  # nothing says when
             await asyncio.sleep(0.01)
     assert told == [{1}, {2}]

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,8 +22,6 @@ from project import preparation
 from project.server import SERVICE_RESTART
 from tests.process import REPOSITORY, Roomful, environment, manage
 from tests.services import PostgresServer, RedisServer, free_port
-
-QUICKLY = 3  # seconds within which it has to stop, on a busy machine too
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +50,19 @@ def refusal(data_dir: Path, *options: str, **variables: str) -> str:
     return done.stderr
 
 
+def said_at_first(process: Roomful) -> list[str]:
+    """All that is in the log of one that nothing went wrong with."""
+    return [
+        f"Roomful is at http://localhost:{process.port}/ (Ctrl-C stops it)",
+        "Nobody has an account yet: open that address to make the first one.",
+    ]
+
+
 def test_a_first_start_says_where_it_is_and_what_to_do(own: Roomful) -> None:
     own.start()
     assert httpx.get(own.url).status_code < 500
     assert own.stop() == 0
-    assert own.log.read_text().splitlines() == [
-        f"Roomful is at http://localhost:{own.port}/ (Ctrl-C stops it)",
-        "Nobody has an account yet: open that address to make the first one.",
-    ]
+    assert own.log.read_text().splitlines() == said_at_first(own)
 
 
 def test_a_second_start_finds_everything_prepared(own: Roomful, tmp_path: Path) -> None:
@@ -95,13 +97,12 @@ def test_it_stops_at_once_and_in_good_order(own: Roomful, by: signal.Signals) ->
     ):
         kept_alive.get("/")
         half_a_request.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n12")
-        started = time.monotonic()
         assert own.process
         for _again in range(5):  # at least twice where make gets the signal too and passes it on
             own.process.send_signal(by)
         assert own.stop(by) == 0
-        assert time.monotonic() - started < QUICKLY
-    assert own.errors() == []
+    # Had it waited for the rest of the request, it would have given that up at last and said so.
+    assert own.log.read_text().splitlines() == said_at_first(own)
 
 
 ARRANGE = """

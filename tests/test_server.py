@@ -191,7 +191,7 @@ def test_a_server_that_ends_finishes_what_has_begun_and_sends_pages_away_to_come
     page.until(lambda page: "restarts" in page.one("#banner").text, "the page is told")
     writer.execute("COMMIT")
     assert posting.getresponse().status == 302
-    assert server.process.wait(20) == 0
+    assert server.process.wait(PATIENCE) == 0
     server.process = None
     assert server.errors() == []
     server.start()

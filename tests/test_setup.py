@@ -146,7 +146,7 @@ def test_a_place_is_set_up_once(client: Client, place: Place, method: str) -> No
 
 @pytest.mark.django_db(transaction=True)
 def test_two_set_ups_at_once_make_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    both_checked = threading.Barrier(2, timeout=10)
+    both_checked = threading.Barrier(2, timeout=60)
     owner = SetupForm.owner
 
     def wait_for_the_other(form: SetupForm) -> User:

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Open, Watch
 from tests.browser.relay import Relay
 from tests.process import Roomful
+from tests.services import wait_until
 
 # A page of the place's own, on which the watch may be provoked.
 PAGE = "/accounts/login/"
@@ -43,8 +44,12 @@ def test_the_watch_sees(provocation: str, complaint: str, open_page: Open, watch
     page = open_page(path=PAGE)
     assert watch.unexpected() == []
     page.evaluate(provocation)
-    page.wait_for_timeout(100)
-    assert any(complaint in said for said in watch.unexpected())
+
+    def has_seen() -> bool:
+        page.wait_for_timeout(50)  # lets Playwright hear of it
+        return any(complaint in said for said in watch.unexpected())
+
+    wait_until(has_seen, "seeing it")
     watch.allow(complaint)
     assert watch.unexpected() == []
     watch.complaints.clear()

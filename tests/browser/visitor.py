@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-DEADLINE = 15_000  # milliseconds; generous, because the machine may be busy with other tests too
+DEADLINE = 30_000  # milliseconds; generous, because the machine may be busy with other tests too
 
 # What the browser and htmx say of a socket that is refused or breaks off.
 BROKEN_SOCKET = r"WebSocket connection to '.*' failed|^\[object Event\] \(.*/htmx-2"
