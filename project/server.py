@@ -190,6 +190,10 @@ class Server(daphne.server.Server):
         for number in (signal.SIGINT, signal.SIGTERM):
             daphne.server.twisted_loop.add_signal_handler(number, self._told_to_stop)
         super().run()
+        # It may come once more while Python ends, which would then take it for itself and fail.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            daphne.server.twisted_loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
     def _told_to_stop(self) -> None:
         if not self.told_to_stop:
