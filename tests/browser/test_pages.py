@@ -306,6 +306,8 @@ CASES = [
     Case("about a room that one is not in", "tomasz", "/rooms/{outside}/settings/"),
     Case("archive", "ines", "/rooms/{full}/archive/"),
     Case("restore", "ines", "/rooms/{archived}/archive/"),
+    Case("who is here", "tomasz", "/rooms/{crowd}/here/", needs=("crowded",)),
+    Case("who is here: nobody", "tomasz", "/rooms/{outside}/here/"),
     Case("members", "tomasz", "/rooms/{crowd}/members/"),
     Case("members for their moderator", "ines", "/rooms/{crowd}/members/"),
     Case("removal", "ines", "/rooms/{full}/members/remove/?user={tomasz.pk}"),
