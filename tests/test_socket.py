@@ -139,11 +139,11 @@ async def test_a_page_is_sent_what_it_missed_and_then_everything_as_it_comes(
         await in_db(last.delete_for_everybody)(by=alice)
         await opened.until("deleted by its author")
         await in_db(open_room.change_details)(name="Werkbank", topic="")
-        await opened.until("Werkbank")
-        page.check()
         fresh = await page_of(bob_client, open_room)
-        assert same(page, fresh)
-        assert page.title == fresh.title
+        # By two frames, of the room and of the list of rooms, whichever is first.
+        while not (same(page, fresh) and page.title == fresh.title):
+            await opened.receive()
+        page.check()
 
 
 async def test_a_page_that_misses_nothing_is_told_so_by_a_heartbeat(
