@@ -14,7 +14,6 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import DatabaseError, connection
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from project import environment
@@ -46,9 +45,9 @@ def reach_services() -> None:
             environment.stop(f"{which} of REDIS_URL can't be reached: {_in_one_line(error)}.")
 
 
-def is_migrated(by: BaseDatabaseWrapper | None = None) -> bool:
-    """Whether nothing of this version is left to apply, asked `by` this connection or the usual one."""
-    executor = MigrationExecutor(by or connection)
+def is_migrated() -> bool:
+    """Whether nothing of this version is left to apply."""
+    executor = MigrationExecutor(connection)
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 

@@ -112,9 +112,10 @@ async def _trouble_with_database() -> str:
 
 
 def _look() -> str:
-    connection = _impatient_connection()
+    # For all that this thread asks: Django's own looks up its connection by name.
+    connections["default"] = connection = _impatient_connection()
     try:
-        return "" if is_migrated(connection) else NOT_MIGRATED
+        return "" if is_migrated() else NOT_MIGRATED
     except (DatabaseError, psycopg.Error) as error:
         logger.warning("the database does not answer: %s: %s", type(error).__name__, error)
         return NO_ANSWER

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import httpx
+import psycopg
 import pytest
 from django.db import OperationalError
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 BOUND = probes.ANSWERED_WITHIN + 2  # seconds within which it answers, on a busy machine too
 ALL = ["/healthz", "/readyz", "/metrics"]
+POOL = 16  # connections that a process may have at once
 INSIDER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -152,6 +154,24 @@ def test_without_its_services_it_says_so_and_for_how_long_it_hangs_nobody_waits(
     assert "connection timeout expired" in log, "it is not asked for ever in the background"
 
 
+def test_a_look_leaves_no_connection_behind(
+    tmp_path: Path, own_postgres: PostgresServer, own_redis: RedisServer
+) -> None:
+    process = Roomful(tmp_path, DATABASE_URL=own_postgres.url, REDIS_URL=own_redis.url)
+    try:
+        process.start()
+        for _ in range(2 * POOL):
+            assert said(process) == (200, "It serves.")
+        assert httpx.get(f"{process.url}/setup/").status_code == 200
+        with psycopg.connect(own_postgres.url) as database:
+            (count,) = database.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            ).fetchone() or (0,)
+        assert count < POOL
+    finally:
+        process.end()
+
+
 async def test_however_many_ask_one_looks_at_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
 
@@ -174,7 +194,7 @@ async def test_however_many_ask_one_looks_at_the_database(monkeypatch: pytest.Mo
 def test_a_database_that_fails_is_no_error_of_the_probe(
     client: Client, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    def fail(_connection: object) -> bool:
+    def fail() -> bool:
         raise OperationalError("connection to secret-host refused")
 
     settings.REDIS_URLS = []

@@ -86,7 +86,7 @@ frames = st.one_of(
 )
 
 PATHS = """
-    / /healthz /readyz /metrics
+    / /healthz /metrics
     /setup/ /place/ /place/invitations/ /place/invitations/{}/revoke/ /join/{}/ /me.css
     /accounts/profile/ /accounts/signup/ /accounts/login/ /accounts/password/change/
     /accounts/password/reset/ /accounts/password/reset/key/{}/ /accounts/email/ /{} /static/{}
