@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from .. import metrics
 from ..models import MessageRefused, Room, User, announcements, entrance
 from ..sessions import SessionStore, reader_of
-from . import fragments, presence
+from . import fragments, parts, presence
 from .connections import (
     FRAME_TOO_BIG,
     NOT_FOUND,
@@ -320,6 +320,5 @@ def catch_up(room_id: int, after: int, variant: Variant) -> list[str]:
         frames = fragments.frames(steps, variant)
         if sum(map(len, frames)) <= CATCH_UP_SIZE:
             return frames
-    history = room.history()
-    older = history.rows[0].number if history.has_older else None
-    return [fragments.whole_list(history.rows, history.room.version, older, room.slug, variant)]
+    room, part = parts.current(room, variant)
+    return [fragments.whole_list(part.html, room.version, part.older, room.slug, variant)]

@@ -198,13 +198,13 @@ def frames(steps: Sequence[Step], variant: Variant) -> list[str]:
 
 
 def whole_list(
-    shown: Sequence[Row], version: int, older: int | None, slug: str, variant: Variant
+    shown: SafeString, version: int, older: int | None, slug: str, variant: Variant
 ) -> str:
     """Replaces everything that the page shows of the room by its newest messages, whatever its cursor."""
     with variant.active():
         return render_to_string(
             "stream/whole.html",
-            {"rows": rows(shown, variant), "version": version, "older": older, "slug": slug},
+            {"rows": shown, "version": version, "older": older, "slug": slug},
         )
 
 

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..models.reading import names_of
 from . import fragments
 
 if TYPE_CHECKING:
@@ -98,6 +99,16 @@ def kept(
     """The part of `Room.history` for `room` as it was read just now, if it was made before. It may be
     shown only if its `names_hold`."""
     return _parts.get(_key(room, variant, before, after))
+
+
+def current(
+    room: Room, variant: Variant, *, before: int | None = None, after: int | None = None
+) -> tuple[Room, Part]:
+    """The part, kept if that may be shown and else made, and the room at that moment."""
+    part = kept(room, variant, before=before, after=after)
+    if part is not None and part.names_hold(names_of(part.names)):
+        return room, part
+    return made(room, variant, before=before, after=after)
 
 
 def made(

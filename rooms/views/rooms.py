@@ -23,7 +23,6 @@ from ..live.fragments import Variant
 from ..live.moulds import gap
 from ..live.people import everybody, named, named_with
 from ..models import announcements
-from ..models.reading import names_of
 from . import shell
 from .doors import SIGNED_OUT_PAGE, entered_or_404, live, reader_required, room_or_404
 from .reader import composer_urls
@@ -87,9 +86,7 @@ def room(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     if not request.htmx:
         return past_page(request, found, before=before, after=after)
     variant = Variant.current()
-    part = parts.kept(found, variant, before=before, after=after)
-    if part is None or not part.names_hold(names_of(part.names)):
-        _room, part = parts.made(found, variant, before=before, after=after)
+    _room, part = parts.current(found, variant, before=before, after=after)
     older = part.older if after is None else None
     newer = part.newer if before is None else None
     return HttpResponse(fragments.history_rows(part.html, slug, older, newer, variant.language))
