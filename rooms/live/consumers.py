@@ -50,9 +50,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FRAME_LIMIT = 32 * 1024  # bytes; the longest message in the widest script, escaped, fits twice
-FRAMES = 60  # frames that may come in a burst …
+FRAMES = 200  # frames that may come in a burst …
 FRAMES_PER_SECOND = (
-    5.0  # … and how fast the allowance grows again; typing says itself once a second
+    20.0  # … and how fast the allowance grows again: a post costs a millisecond of a core
 )
 TYPING_INTERVAL = 2.0  # seconds between two announcements of the same person writing
 TAKING = 60.0  # seconds that a client may take for a part of what it missed
