@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -370,6 +371,25 @@ async def test_a_connection_that_fails_to_take_news_does_not_keep_them_from_othe
         await posted(private_room, alice, "elsewhere")
         await opened.until('<span class="count">1')
         assert fragile.failed
+
+
+async def test_nothing_is_pushed_to_a_connection_that_was_ended_while_news_were_read(
+    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watching(bob, open_room) as opened:
+        ended = await put_first(open_room, bob, "push_news")
+        loop, read = asyncio.get_running_loop(), Hub._items
+        end = partial(hub()._end, ear(open_room), ended, TRY_AGAIN_LATER)
+
+        def read_and_end(users: set[int]) -> Any:
+            loop.call_soon_threadsafe(end)
+            return read(users)
+
+        monkeypatch.setattr(Hub, "_items", staticmethod(read_and_end))
+        await in_db(make_room)("Elsewhere", bob)
+        await opened.until("Elsewhere")
+        assert ended.ended == TRY_AGAIN_LATER
+        assert not ended.failed
 
 
 @pytest.mark.parametrize("failure", [ConnectionError("no layer"), TimeoutError(), ValueError("?")])

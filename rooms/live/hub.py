@@ -346,9 +346,11 @@ class Hub(AsyncConsumer):
         push: Callable[[Connection], None],
         connections: Iterable[Connection] | None = None,
     ) -> None:
-        """Push to all of the room's connections, or to these; one that fails is closed and keeps nothing
-        from the others."""
+        """Push to all of the room's connections, or to those of them that are among these; one that
+        fails is closed and keeps nothing from the others."""
         for connection in list(room.connections if connections is None else connections):
+            if connection not in room.connections:
+                continue  # it was ended while what is pushed was read: nothing follows its last word
             try:
                 push(connection)
             except TooSlow:
