@@ -66,6 +66,8 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "django_tasks",
+    "django_tasks_db",
     "rooms",
 ]
 
@@ -181,6 +183,11 @@ else:
         }
     }
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# Work that nobody waits for: who does it, and where it is noted down.
+
+WORKER = environment.flag("WORKER", True)
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
 
 # Static files, and files people upload.
 

@@ -4,6 +4,7 @@ Every verb that changes something lives on the object that it changes, runs in o
 announces the change after the commit. Nothing here knows of requests, sockets or HTML.
 """
 
+from .chore import Chore
 from .errors import KeyUsed, MessageRefused, RoomClosed
 from .invitation import Invitation
 from .membership import Membership
@@ -14,6 +15,7 @@ from .session import Session
 from .user import User
 
 __all__ = [
+    "Chore",
     "History",
     "Invitation",
     "KeyUsed",

@@ -14,6 +14,7 @@ from rooms.models import Place
 
 logger = logging.getLogger(__name__)
 
+WORKER_PATIENCE = 5.0  # seconds that what the worker has begun may still take at the end
 GC_THRESHOLD = 10_000  # new objects before a look at the young ones; Python's own is 700
 
 
@@ -47,11 +48,16 @@ class Command(BaseCommand):
 
         # Building the application loads every module, so that a mistake in one stops the start.
         from project.asgi import application  # noqa: PLC0415
+        from rooms.background import start_worker  # noqa: PLC0415
         from rooms.live.hub import drain_hub  # noqa: PLC0415
+
+        worker = start_worker() if settings.WORKER else None
 
         server = Server(application, settings.HOST, settings.PORT, self.announce, drain_hub)
         metrics.REGISTRY.register(server)
         server.run()
+        if worker:
+            worker.stop(WORKER_PATIENCE)
         kept.close()
         if server.failure:
             environment.stop(server.failure)

@@ -1,0 +1,147 @@
+"""Work that nobody waits for: tasks, each asked for once, and chores, done again and again.
+
+Tasks are Django's (https://docs.djangoproject.com/en/6.0/topics/tasks/, here by its backport): a function
+with `@task()`, given to `later`, which stores it in the same transaction as what it is about. A worker
+carries it out: a thread of the serving process or, with `WORKER=off` there, `manage.py work`. There may
+be any number of workers.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import close_old_connections, connections, transaction
+from django.utils import timezone
+from django.utils.crypto import get_random_string
+from django_tasks_db.management.commands.db_worker import Worker as TaskWorker
+from django_tasks_db.models import DBTaskResult
+
+from .models import Chore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime, timedelta
+
+    from django_tasks.base import Task
+
+logger = logging.getLogger(__name__)
+
+# One line for each batch of tasks; the tasks themselves log theirs.
+logging.getLogger("django_tasks_db").setLevel(logging.WARNING)
+
+LOOK = 5.0  # seconds between two looks for what another process left to be done
+
+# Each is named in the log and the database by its function.
+CHORES: list[_Chore] = []
+
+
+class _Chore(NamedTuple):
+    do: Callable[[], None]
+    every: timedelta
+
+    @property
+    def name(self) -> str:
+        return self.do.__name__
+
+    def may_be_due(self, due_at: datetime | None) -> bool:
+        """Whether it is worth asking for it; `Chore.take` has the last word."""
+        now = timezone.now()
+        return due_at is None or not now < due_at <= now + 2 * self.every
+
+
+def chore(every: timedelta) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Have a worker call the function that often. What it failed to do it tries again next time."""
+
+    def register(do: Callable[[], None]) -> Callable[[], None]:
+        CHORES.append(_Chore(do, every))
+        return do
+
+    return register
+
+
+def later(task: Task[..., Any], *args: Any, after: datetime | None = None, **kwargs: Any) -> None:
+    """Have a worker call the task, with arguments that JSON can hold, once this transaction is committed;
+    not before `after`."""
+    (task.using(run_after=after) if after else task).enqueue(*args, **kwargs)
+    transaction.on_commit(_wake)
+
+
+class Worker(threading.Thread):
+    """Does what is due until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(name="worker", daemon=True)
+        self._stopped = threading.Event()
+        self._woken = threading.Event()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def stop(self, patience: float = 0) -> None:
+        """Begin nothing more, and wait up to `patience` seconds for what has begun. What takes longer
+        ends with the process: a chore is done anew, a task is not."""
+        self._stopped.set()
+        self._woken.set()
+        self.join(patience)
+        if self.is_alive():
+            logger.warning("the worker did not finish what it had begun in %s s", patience)
+
+    def run(self) -> None:
+        import_module("rooms.chores")  # which registers them
+        while not self._stopped.is_set():
+            self._woken.clear()
+            try:
+                do_what_is_due()
+            except Exception:
+                logger.exception("the worker failed and goes on")
+            self._woken.wait(LOOK)
+        connections.close_all()
+
+
+_worker: Worker | None = None
+
+
+def start_worker() -> Worker:
+    """The worker of this process, which then need not wait to be told by the database."""
+    global _worker  # noqa: PLW0603  # a process has one
+    _worker = Worker()
+    _worker.start()
+    return _worker
+
+
+def _wake() -> None:
+    if _worker is not None:
+        _worker.wake()
+
+
+def do_what_is_due() -> None:
+    """All chores and tasks that are due now."""
+    close_old_connections()
+    due = dict(Chore.objects.values_list("name", "due_at"))
+    for each in CHORES:
+        if each.may_be_due(due.get(each.name)) and Chore.take(each.name, each.every):
+            try:
+                each.do()
+            except Exception:
+                logger.exception("%s failed and is tried again in %s", each.name, each.every)
+    if (
+        DBTaskResult.objects.ready().exists()
+    ):  # asks without a lock, unlike the library's own worker
+        _do_tasks()
+    close_old_connections()
+
+
+def _do_tasks() -> None:
+    TaskWorker(
+        queue_names=["*"],
+        interval=0,
+        batch=True,  # until none is left
+        backend_name="default",
+        startup_delay=False,
+        max_tasks=None,
+        worker_id=get_random_string(32),
+        excluded_queue_names=[],
+    ).run()
