@@ -8,6 +8,7 @@ from .errors import KeyUsed, MessageRefused, RoomClosed
 from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
+from .permissions import PlaceStanding, Standing
 from .place import Place
 from .room import History, Room, RoomDetails, Step
 from .session import Session
@@ -21,11 +22,13 @@ __all__ = [
     "Message",
     "MessageRefused",
     "Place",
+    "PlaceStanding",
     "Room",
     "RoomClosed",
     "RoomDetails",
     "Row",
     "Session",
+    "Standing",
     "Step",
     "User",
 ]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
 
+from .permissions import Standing
+
 if TYPE_CHECKING:
     from .message import Message
 
@@ -19,9 +21,9 @@ SELECT private, archived_at IS NOT NULL, version, last_number, last_author_id, l
 FROM rooms_room WHERE id = %s
 """
 AUTHOR = """
-SELECT username, display_name,
-    EXISTS (SELECT 1 FROM rooms_membership WHERE room_id = %s AND user_id = rooms_user.id)
-FROM rooms_user WHERE id = %s AND is_active
+SELECT rooms_user.id, username, display_name, is_owner, is_moderator
+FROM rooms_user LEFT JOIN rooms_membership ON room_id = %s AND user_id = rooms_user.id
+WHERE rooms_user.id = %s AND is_active
 """
 MESSAGE = """
 INSERT INTO rooms_message (
@@ -52,9 +54,11 @@ class LockedRoom(NamedTuple):
 class Author(NamedTuple):
     """Who posts, as they are called now."""
 
+    pk: int
     username: str
     display_name: str
-    belongs: bool
+    owner: bool
+    moderator: bool | None  # None for whoever does not belong to the room
 
 
 def locked_room(room: int) -> LockedRoom | None:
@@ -77,7 +81,18 @@ def author_in(room: int, user: int) -> Author | None:
     with connection.cursor() as cursor:
         cursor.execute(AUTHOR, [room, user])
         found = cursor.fetchone()
-    return found and Author(found[0], found[1], bool(found[2]))
+    return found and Author(*found)
+
+
+def standing(room: LockedRoom, author: Author) -> Standing:
+    """How they stand to the room."""
+    return Standing(
+        user=author.pk,
+        owner=bool(author.owner),
+        private=room.private,
+        belongs=author.moderator is not None,
+        moderator=bool(author.moderator),
+    )
 
 
 def store(message: Message) -> bool:

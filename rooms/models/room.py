@@ -25,6 +25,7 @@ from . import announcements, posting
 from .errors import KeyUsed, RoomClosed
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
+from .permissions import Standing, demand
 from .prepared import Prepared
 from .user import User
 
@@ -178,11 +179,9 @@ class Room(models.Model):
     def membership_of(self, user: User) -> Membership | None:
         return self.memberships.filter(user=user).first()
 
-    def may_be_managed_by(self, user: User, membership: Membership | None) -> bool:
-        """Moderators of the room, and the place's owner where the room is open to them."""
-        return (membership is not None and membership.is_moderator) or (
-            user.is_owner and (not self.private or membership is not None)
-        )
+    def standing_of(self, user: User) -> Standing:
+        """What `user` may do here. One query; who has the membership at hand asks `Standing.of`."""
+        return Standing.of(user, self, self.membership_of(user))
 
     def change_details(self, *, name: str, topic: str) -> None:
         """Rename the room or change its topic. Its address stays, so that links go on working."""
@@ -215,12 +214,11 @@ class Room(models.Model):
 
     def join(self, user: User) -> Membership:
         """Come into an open room; what was said so far counts as read. Harmless if repeated."""
-        if self.private:
-            raise PermissionDenied
+        demand(Standing.of(user, self, None).may_join)
         return self._admit(user)
 
     def add(self, user: User) -> Membership:
-        """Let somebody into the room, private or open. The caller has asked `may_be_managed_by`."""
+        """Let somebody into the room, private or open. The caller has asked `may_add_people`."""
         return self._admit(user)
 
     def _admit(self, user: User) -> Membership:
@@ -277,10 +275,12 @@ class Room(models.Model):
                 except Message.DoesNotExist:
                     raise RoomClosed from None
             known = posting.author_in(self.pk, author.pk)
-            if known is None or (room.private and not known.belongs):
+            if known is None:
                 raise PermissionDenied
+            standing = posting.standing(room, known)
+            demand(standing.may_post)
             author.username, author.display_name = known.username, known.display_name
-            if not known.belongs:
+            if not standing.belongs:
                 self._admit(author)
             now = timezone.now()
             continues = (

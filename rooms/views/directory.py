@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import replace_url, reswap, retarget
 
-from rooms.context import RoomItem
+from rooms.context import RoomItem, inside_of
 from rooms.forms import RoomForm
 from rooms.live import presence
 from rooms.live.fragments import Variant
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from rooms.live.moulds import Mould
-    from rooms.models import User
+    from rooms.models import PlaceStanding, User
     from rooms.models.reading import VisibleRoom
     from rooms.views.doors import AuthenticatedHttpRequest
 
@@ -189,7 +189,7 @@ def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: s
         template,
         language,
         place_name,
-        owner=request.user.is_owner,
+        inside_of(request),
         archived=directory.archived,
         searching=bool(directory.query),
         some_open=bool(directory.open_to_you),
@@ -226,8 +226,8 @@ def _shell(
     template: str,
     language: str,
     place_name: str,
+    inside: PlaceStanding,
     *,
-    owner: bool,
     archived: bool,
     searching: bool,
     some_open: bool,
@@ -235,7 +235,7 @@ def _shell(
 ) -> Mould:
     gaps = ("poll_address", "summary", "found", "open_count", "yours_count", "rest")
     context = {
-        **around(place_name, owner=owner),
+        **around(place_name, inside),
         **{name: gap(name) for name in gaps},
         "part": template == "rooms/_directory.html",
         "archived": archived,

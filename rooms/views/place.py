@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,8 +16,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from rooms.context import inside_of
 from rooms.forms import PlaceForm, SetupForm
 from rooms.models import Invitation, Place
+from rooms.models.permissions import demand
 from rooms.models.place import AlreadySetUp
 
 if TYPE_CHECKING:
@@ -58,16 +59,11 @@ def set_up(request: HttpRequest) -> HttpResponse:
     return redirect("room", room.slug)
 
 
-def _only_for_owner(request: AuthenticatedHttpRequest) -> None:
-    if not request.user.is_owner:
-        raise PermissionDenied(_("Only the owner of this place may change it."))
-
-
 @require_http_methods(["GET", "POST"])
 @login_required
 def change(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The place's name, and who may make an account."""
-    _only_for_owner(request)
+    demand(inside_of(request).may_change_place, _("Only the owner of this place may change it."))
     place = get_object_or_404(Place)
     kept = {"name": place.name, "sign_up": place.sign_up}
     form = PlaceForm(request.POST if request.method == "POST" else None, initial=kept)
@@ -83,7 +79,7 @@ def change(request: AuthenticatedHttpRequest) -> HttpResponse:
 @login_required
 def invitations(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The links that let people in; POST makes one more."""
-    _only_for_owner(request)
+    demand(inside_of(request).may_invite, _("Only the owner of this place may invite people."))
     if request.method == "POST":
         Invitation.make(by=request.user)
         return redirect("invitations")
@@ -101,7 +97,7 @@ def invitations(request: AuthenticatedHttpRequest) -> HttpResponse:
 @login_required
 def revoke(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """End an invitation. What was made by it stays."""
-    _only_for_owner(request)
+    demand(inside_of(request).may_invite, _("Only the owner of this place may invite people."))
     invitation = get_object_or_404(Invitation, pk=pk)
     if invitation.revoked_at is None:
         invitation.revoke()
