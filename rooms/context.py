@@ -48,7 +48,8 @@ def room_items(user: User) -> list[RoomItem]:
 def inside_of(request: HttpRequest) -> PlaceStanding:
     """What the reader of this request, who is signed in, may do in the place."""
     reader: Any = request.user
-    return PlaceStanding.of(reader)
+    place: Any = getattr(request, "place", None)
+    return PlaceStanding.of(reader, place)
 
 
 def page(request: HttpRequest) -> dict[str, Any]:

@@ -26,9 +26,11 @@ from django.utils.translation import get_language_info, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
 from rooms.adapter import EMAIL_LENGTH
-from rooms.models import Place, User
+from rooms.models import Place, Role, User
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
@@ -277,7 +279,7 @@ class ProfileForm(forms.Form):
 
 
 class PlaceForm(forms.Form):
-    """What the owner decides about the place."""
+    """What owners and admins decide about the place."""
 
     name = LineField(
         label=gettext_lazy("Name of the place"),
@@ -285,6 +287,34 @@ class PlaceForm(forms.Form):
         help_text=gettext_lazy("Shown at the top of every page."),
     )
     sign_up = sign_up_field()
+    rooms_by = forms.ChoiceField(
+        label=gettext_lazy("Who may make rooms"),
+        choices=[
+            ("members", gettext_lazy("All members")),
+            ("admins", gettext_lazy("Only owners and admins")),
+        ],
+        required=False,  # what a form does not say stays as it is
+        widget=forms.RadioSelect,
+    )
+
+
+ROLES = {
+    Role.OWNER: gettext_lazy("Decides everything, and who else is an owner or an admin"),
+    Role.ADMIN: gettext_lazy("Changes this place, invites, and looks after members and guests"),
+    Role.MEMBER: gettext_lazy("Finds the open rooms and joins them"),
+    Role.GUEST: gettext_lazy("Sees only the rooms they were put into, and who is in them"),
+}
+
+
+class RoleForm(forms.Form):
+    """What somebody is in the place; `roles` are those to choose from."""
+
+    role = forms.ChoiceField(label=gettext_lazy("In this place they are"), widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, roles: Iterable[Role], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["role"]
+        field.choices = [(role.value, _described_lazy(role.label, ROLES[role])) for role in roles]
 
 
 class RoomDetailsForm(forms.Form):
@@ -303,6 +333,26 @@ class RoomDetailsForm(forms.Form):
         widget=forms.TextInput(
             attrs={"placeholder": gettext_lazy("What is talked about here"), "autocomplete": "off"}
         ),
+    )
+
+
+class RoomSettingsForm(RoomDetailsForm):
+    """What is decided about a room that there is."""
+
+    writers = forms.ChoiceField(
+        label=gettext_lazy("Who may write"),
+        choices=[
+            ("everybody", gettext_lazy("Everybody")),
+            (
+                "moderators",
+                _described_lazy(
+                    gettext_lazy("Only moderators"),
+                    gettext_lazy("The others read; owners and admins count as moderators"),
+                ),
+            ),
+        ],
+        required=False,  # what a form does not say stays as it is
+        widget=forms.RadioSelect,
     )
 
 

@@ -4,11 +4,11 @@ Every verb that changes something lives on the object that it changes, runs in o
 announces the change after the commit. Nothing here knows of requests, sockets or HTML.
 """
 
-from .errors import KeyUsed, MessageRefused, RoomClosed
+from .errors import KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed
 from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
-from .permissions import PlaceStanding, Standing
+from .permissions import PlaceStanding, Role, Standing
 from .place import Place
 from .room import History, Room, RoomDetails, Step
 from .session import Session
@@ -21,8 +21,10 @@ __all__ = [
     "Membership",
     "Message",
     "MessageRefused",
+    "ModeratorsOnly",
     "Place",
     "PlaceStanding",
+    "Role",
     "Room",
     "RoomClosed",
     "RoomDetails",

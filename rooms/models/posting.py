@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from .message import Message
 
 ROOM = """
-SELECT private, archived_at IS NOT NULL, version, last_number, last_author_id, last_at, run
+SELECT private, archived_at IS NOT NULL, moderators_only,
+    version, last_number, last_author_id, last_at, run
 FROM rooms_room WHERE id = %s
 """
 AUTHOR = """
-SELECT rooms_user.id, username, display_name, is_owner, is_moderator
+SELECT rooms_user.id, username, display_name, role, is_moderator
 FROM rooms_user LEFT JOIN rooms_membership ON room_id = %s AND user_id = rooms_user.id
 WHERE rooms_user.id = %s AND is_active
 """
@@ -44,6 +45,7 @@ class LockedRoom(NamedTuple):
 
     private: bool
     archived: bool
+    moderators_only: bool
     version: int
     last_number: int
     last_author: int | None
@@ -57,7 +59,7 @@ class Author(NamedTuple):
     pk: int
     username: str
     display_name: str
-    owner: bool
+    role: str
     moderator: bool | None  # None for whoever does not belong to the room
 
 
@@ -70,9 +72,16 @@ def locked_room(room: int) -> LockedRoom | None:
         found = cursor.fetchone()
     if found is None:
         return None
-    private, archived, version, last_number, last_author, last_at, run = found
+    private, archived, moderators_only, version, last_number, last_author, last_at, run = found
     return LockedRoom(
-        bool(private), bool(archived), version, last_number, last_author, _moment(last_at), run
+        bool(private),
+        bool(archived),
+        bool(moderators_only),
+        version,
+        last_number,
+        last_author,
+        _moment(last_at),
+        run,
     )
 
 
@@ -88,8 +97,10 @@ def standing(room: LockedRoom, author: Author) -> Standing:
     """How they stand to the room."""
     return Standing(
         user=author.pk,
-        owner=bool(author.owner),
+        role=author.role,
         private=room.private,
+        archived=room.archived,
+        moderators_only=room.moderators_only,
         belongs=author.moderator is not None,
         moderator=bool(author.moderator),
     )

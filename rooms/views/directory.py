@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import replace_url, reswap, retarget
 
@@ -24,6 +25,7 @@ from rooms.live import presence
 from rooms.live.fragments import Variant
 from rooms.live.moulds import gap
 from rooms.models import Membership, Room
+from rooms.models.permissions import demand
 from rooms.models.reading import rooms_visible_to
 from rooms.views import shell
 from rooms.views.shell import SHELLS, about, around
@@ -216,6 +218,7 @@ def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: s
             language,
             archived=directory.archived,
             none=not directory.found and not directory.query,
+            may_make=inside_of(request).may_make_rooms,
         ),
     }
     return HttpResponse(mould.fill(values))
@@ -278,11 +281,12 @@ def _found(found: int, query: str, language: str, *, archived: bool) -> SafeStri
 
 @lru_cache(maxsize=1_000)
 def _rest(
-    left_out: int, archived_total: int, language: str, *, archived: bool, none: bool
+    left_out: int, archived_total: int, language: str, *, archived: bool, none: bool, may_make: bool
 ) -> SafeString:
     context = {
         "left_out": left_out,
         "none": none,
+        "may_make": may_make,
         "archived": archived,
         "archived_total": archived_total,
     }
@@ -294,6 +298,9 @@ def _rest(
 @_reader_required
 def make(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A new room: a page, or with `part` the form alone, which htmx unfolds in the directory."""
+    demand(
+        inside_of(request).may_make_rooms, _("You may not make rooms here. Ask an admin for one.")
+    )
     form = RoomForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         room = Room.make(

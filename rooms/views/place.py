@@ -1,4 +1,4 @@
-"""The place itself: made once, then changed by its owner, who also invites."""
+"""The place itself: made once, then changed by those who run it, who also invite."""
 
 from __future__ import annotations
 
@@ -62,14 +62,22 @@ def set_up(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def change(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The place's name, and who may make an account."""
-    demand(inside_of(request).may_change_place, _("Only the owner of this place may change it."))
+    """The place's name, who may make an account and who may make rooms."""
+    demand(
+        inside_of(request).may_change_place, _("Only owners and admins of this place change it.")
+    )
     place = get_object_or_404(Place)
-    kept = {"name": place.name, "sign_up": place.sign_up}
+    kept = {
+        "name": place.name,
+        "sign_up": place.sign_up,
+        "rooms_by": "admins" if place.rooms_by_admins else "members",
+    }
     form = PlaceForm(request.POST if request.method == "POST" else None, initial=kept)
     if form.is_valid():
-        place.name, place.sign_up = form.cleaned_data["name"], form.cleaned_data["sign_up"]
-        place.save(update_fields=["name", "sign_up"])
+        new = form.cleaned_data
+        place.name, place.sign_up = new["name"], new["sign_up"]
+        place.rooms_by_admins = (new["rooms_by"] or kept["rooms_by"]) == "admins"
+        place.save(update_fields=["name", "sign_up", "rooms_by_admins"])
         messages.success(request, _("Saved."))
         return redirect("place")
     return render(request, "rooms/place.html", {"form": form})
@@ -79,7 +87,7 @@ def change(request: AuthenticatedHttpRequest) -> HttpResponse:
 @login_required
 def invitations(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The links that let people in; POST makes one more."""
-    demand(inside_of(request).may_invite, _("Only the owner of this place may invite people."))
+    demand(inside_of(request).may_invite, _("Only owners and admins of this place invite people."))
     if request.method == "POST":
         Invitation.make(by=request.user)
         return redirect("invitations")
@@ -97,7 +105,7 @@ def invitations(request: AuthenticatedHttpRequest) -> HttpResponse:
 @login_required
 def revoke(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """End an invitation. What was made by it stays."""
-    demand(inside_of(request).may_invite, _("Only the owner of this place may invite people."))
+    demand(inside_of(request).may_invite, _("Only owners and admins of this place invite people."))
     invitation = get_object_or_404(Invitation, pk=pk)
     if invitation.revoked_at is None:
         invitation.revoke()

@@ -52,6 +52,10 @@ class Composer:
     error: str = ""
 
     @property
+    def text(self) -> str:
+        return f"{self.line}\n{self.lines}" if self.lines else self.line
+
+    @property
     def blank_keys(self) -> list[str]:
         return self.keys[1:]
 
@@ -108,12 +112,15 @@ def room_page(
     room, part, people = _shown(room, variant)
     items = news.on_page(room_items(user), room.pk, place_name)
     composer = composer or Composer.of(membership)
+    may_post = Standing.of(user, room, membership).may_post
     mould = _room_shell(
         room.details,
         place_name,
         variant.language,
         inside_of(request),
         member=membership is not None,
+        may_post=may_post,
+        kept=bool(composer.text),
         empty=part.last is None,
         more=part.has_older,
         several=bool(composer.lines),
@@ -130,6 +137,7 @@ def room_page(
         "line": composer.line,
         "lines": composer.lines,
         "error": composer.error,
+        "kept": composer.text,
         "blank_forms": fragments.blank_composers(composer.blank_keys),
     }
     return HttpResponse(mould.fill(values), status=status)
@@ -143,6 +151,8 @@ def _room_shell(
     inside: PlaceStanding,
     *,
     member: bool,
+    may_post: bool,
+    kept: bool,
     empty: bool,
     more: bool,
     several: bool,
@@ -160,6 +170,8 @@ def _room_shell(
         "tab_title": gap("tab_title"),
         "version": gap("version"),
         "membership": member,
+        "may_post": may_post,
+        "kept": gap("kept") if kept and not may_post else "",
         "empty": empty,
         "rows": gap("rows"),
         "older": gap("older") if more else None,

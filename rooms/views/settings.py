@@ -11,9 +11,9 @@ from django.core.exceptions import BadRequest
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from rooms.forms import MemberForm, RoomDetailsForm
+from rooms.forms import MemberForm, RoomSettingsForm
 from rooms.models import Membership, Room, RoomClosed, Standing
 from rooms.models.permissions import demand
 from rooms.views.doors import entered_or_404
@@ -52,7 +52,7 @@ def join(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 @login_required
 def leave(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Go for good: what that means is said first."""
-    room, membership = entered_or_404(request, slug)
+    room, membership, standing = _entered(request, slug)
     if membership is None:
         return redirect("room-settings", room.slug)
     if request.method == "POST":
@@ -63,6 +63,7 @@ def leave(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     context = {
         "room": room,
         "alone": not others.exists(),
+        "may_return": standing.may_join,
         "hands_over": membership.is_moderator and not others.filter(is_moderator=True).exists(),
     }
     return render(request, "rooms/room_leave.html", context)
@@ -71,22 +72,28 @@ def leave(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def change(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
-    """Name and topic, to be changed by those who may and read by the others."""
+    """Name, topic and who writes, to be changed by those who may and read by the others."""
     entered = _entered(request, slug)
     if request.method == "POST":
         return _change(request, entered)
-    form = RoomDetailsForm(initial={"name": entered.room.name, "topic": entered.room.topic})
+    room = entered.room
+    writers = "moderators" if room.moderators_only else "everybody"
+    form = RoomSettingsForm(initial={"name": room.name, "topic": room.topic, "writers": writers})
     return _settings(request, entered, form)
 
 
 def _change(request: AuthenticatedHttpRequest, entered: Entered) -> HttpResponse:
     demand(entered.standing.may_change_details)
-    form = RoomDetailsForm(request.POST)
+    form = RoomSettingsForm(request.POST)
     if not form.is_valid():
         return _settings(request, entered, form)
     try:
         entered.room.change_details(
-            name=form.cleaned_data["name"], topic=form.cleaned_data["topic"]
+            name=form.cleaned_data["name"],
+            topic=form.cleaned_data["topic"],
+            moderators_only={"moderators": True, "everybody": False}.get(
+                form.cleaned_data["writers"]
+            ),
         )
     except RoomClosed as closed:
         form.add_error(None, closed)
@@ -95,7 +102,7 @@ def _change(request: AuthenticatedHttpRequest, entered: Entered) -> HttpResponse
 
 
 def _settings(
-    request: AuthenticatedHttpRequest, entered: Entered, form: RoomDetailsForm, status: int = 200
+    request: AuthenticatedHttpRequest, entered: Entered, form: RoomSettingsForm, status: int = 200
 ) -> HttpResponse:
     context = {**entered._asdict(), "form": form, "members": entered.room.memberships.count()}
     return render(request, "rooms/room_settings.html", context, status=status)
@@ -150,8 +157,29 @@ def remove(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     if member.user == request.user:
         return redirect("room-leave", room.slug)
     if request.method == "GET":
-        return render(request, "rooms/member_remove.html", {"room": room, "member": member})
+        theirs = Standing.of(member.user, room, member)
+        context = {"room": room, "member": member, "may_return": theirs.may_join}
+        return render(request, "rooms/member_remove.html", context)
     room.remove(member.user)
+    return redirect("members", room.slug)
+
+
+@require_POST
+@login_required
+def appoint(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
+    """Make a member a moderator, or one no longer. The form says which of the two was asked for."""
+    room, _membership, standing = _entered(request, slug)
+    demand(standing.may_appoint)
+    member = _member_or_404(room, request.POST.get("user", ""))
+    to = request.POST.get("to")
+    if to not in {"moderator", "member"}:
+        raise BadRequest
+    room.appoint(member.user, moderator=to == "moderator")
+    member.refresh_from_db(fields=["is_moderator"])
+    if to == "member" and member.is_moderator:
+        messages.error(
+            request, _("Somebody has to moderate this room, and nobody else in it could.")
+        )
     return redirect("members", room.slug)
 
 

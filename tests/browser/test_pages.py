@@ -22,7 +22,7 @@ from django.urls import resolve
 from playwright.sync_api import Page, Response, expect
 
 from rooms import urls
-from rooms.models import Invitation, Place, User
+from rooms.models import Invitation, Place, Role, User
 from tests import factories
 from tests.browser.conftest import Open, Watch
 from tests.browser.visitor import in_thread
@@ -80,7 +80,7 @@ def arrange() -> Scene:
         }.items()
     }
     ines, tomasz, noor = people["ines"], people["tomasz"], people["noor"]
-    ines.is_owner = True
+    ines.role = Role.OWNER
     ines.save()
     tomasz.email = "tomasz@example.org"
     tomasz.save()
