@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from .views import accounts, directory, messages, people, place, reader, rooms, settings, stream
+from .views import (
+    accounts,
+    directory,
+    invitations,
+    messages,
+    people,
+    place,
+    reader,
+    rooms,
+    settings,
+    stream,
+)
 
 urlpatterns = [
     path("", directory.home, name="home"),
@@ -11,9 +22,10 @@ urlpatterns = [
     path("place/people/", people.people, name="people"),
     path("place/people/<int:pk>/", people.person, name="person"),
     path("place/people/<int:pk>/account/", people.activity, name="person-activity"),
-    path("place/invitations/", place.invitations, name="invitations"),
-    path("place/invitations/<int:pk>/revoke/", place.revoke, name="invitation-revoke"),
-    path("join/<str:token>/", accounts.invited, name="invited"),
+    path("place/invitations/", invitations.invitations, name="invitations"),
+    path("place/invitations/<int:pk>/qr.svg", invitations.qr, name="invitation-qr"),
+    path("place/invitations/<int:pk>/revoke/", invitations.revoke, name="invitation-revoke"),
+    path("join/<str:token>/", invitations.invited, name="invited"),
     path("accounts/profile/", accounts.profile, name="profile"),
     path("me.css", reader.style, name="reader-style"),
     path("composer/<str:version>/", reader.composer_input, name="composer-input"),

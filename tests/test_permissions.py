@@ -109,6 +109,7 @@ POST  person-activity/owner   +--->>  +--->>
 POST  person-activity/self    ---->>  ---->>
 GET   invitations             ++-->>  ++-->>
 POST  invitations             ++-->>  ++-->>
+GET   invitation-qr           ++-->>  ++-->>
 POST  invitation-revoke       ++-->>  ++-->>
 GET   invited                 ++++++  ++++++
 GET   profile                 ++++>>  ++++>>
@@ -234,6 +235,7 @@ REQUESTS = {
     "person-activity/admin": at("other-admin", to="deactivate"),
     "person-activity/owner": at("other-owner", to="deactivate"),
     "person-activity/self": at("self", to="deactivate"),
+    "invitation-qr": of_invitation,
     "invitation-revoke": of_invitation,
     "invited": Request(lambda scene, _who: [scene.invitation.token]),
     "profile": with_form(display_name="Otherwise"),

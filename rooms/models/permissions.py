@@ -45,6 +45,7 @@ class Role(models.TextChoices):
 
 
 RUNS_PLACE = frozenset({Role.OWNER, Role.ADMIN})
+INVITES = RUNS_PLACE
 FINDS_ROOMS = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})  # the open ones, by oneself
 MODERATES = FINDS_ROOMS  # the rooms that made them a moderator
 
@@ -78,7 +79,7 @@ class PlaceStanding:
 
     @property
     def may_invite(self) -> bool:
-        return self.role in RUNS_PLACE
+        return self.role in INVITES
 
     @property
     def may_find_rooms(self) -> bool:

@@ -1,4 +1,4 @@
-"""The place itself: made once, then changed by those who run it, who also invite."""
+"""The place itself: made once, then changed by those who run it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from rooms.context import inside_of
 from rooms.forms import PlaceForm, SetupForm
-from rooms.models import Invitation, Place
+from rooms.models import Place
 from rooms.models.permissions import demand
 from rooms.models.place import AlreadySetUp
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from rooms.views.doors import AuthenticatedHttpRequest
-
-PAST_INVITATIONS = 20  # those that no longer let anybody in are shown for a while, not for ever
 
 
 @sensitive_post_parameters("password")
@@ -81,32 +78,3 @@ def change(request: AuthenticatedHttpRequest) -> HttpResponse:
         messages.success(request, _("Saved."))
         return redirect("place")
     return render(request, "rooms/place.html", {"form": form})
-
-
-@require_http_methods(["GET", "POST"])
-@login_required
-def invitations(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The links that let people in; POST makes one more."""
-    demand(inside_of(request).may_invite, _("Only owners and admins of this place invite people."))
-    if request.method == "POST":
-        Invitation.make(by=request.user)
-        return redirect("invitations")
-    everyone = Invitation.objects.select_related("created_by")
-    valid = everyone.valid()
-    past = everyone.exclude(pk__in=valid.values("pk"))[:PAST_INVITATIONS]
-    return render(
-        request,
-        "rooms/invitations.html",
-        {"valid": valid, "past": past, "now": timezone.now(), "closed": Place.SignUp.CLOSED},
-    )
-
-
-@require_POST
-@login_required
-def revoke(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """End an invitation. What was made by it stays."""
-    demand(inside_of(request).may_invite, _("Only owners and admins of this place invite people."))
-    invitation = get_object_or_404(Invitation, pk=pk)
-    if invitation.revoked_at is None:
-        invitation.revoke()
-    return redirect("invitations")
