@@ -70,8 +70,9 @@ class PlaceStanding:
     rooms_by_admins: bool = False  # the place lets them alone make rooms
 
     @classmethod
-    def of(cls, user: User, place: Place) -> PlaceStanding:
-        return cls(user.role, place.rooms_by_admins)
+    def of(cls, user: User, place: Place | None) -> PlaceStanding:
+        """Without a place, as on the page of an error that came before it was read, the defaults hold."""
+        return cls(user.role, place is not None and place.rooms_by_admins)
 
     @property
     def may_change_place(self) -> bool:
