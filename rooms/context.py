@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.functional import SimpleLazyObject
 
-from .models import Membership, Place, User
+from .models import Membership, Place, PlaceStanding, User
 from .models.reading import rooms_of
 
 if TYPE_CHECKING:
@@ -45,11 +45,20 @@ def room_items(user: User) -> list[RoomItem]:
     return sorted(items, key=RoomItem.order)
 
 
+def inside_of(request: HttpRequest) -> PlaceStanding:
+    """What the reader of this request, who is signed in, may do in the place."""
+    reader: Any = request.user
+    place: Any = getattr(request, "place", None)
+    return PlaceStanding.of(reader, place)
+
+
 def page(request: HttpRequest) -> dict[str, Any]:
-    """Template context: `place`, and for whoever is signed in `room_items`, read when first used."""
+    """Template context: `place`, and for whoever is signed in `room_items` and what they may do in the
+    place (`inside`), each read when first used."""
     place: Place | None = getattr(request, "place", None)
     context: dict[str, Any] = {"place": place}
     user = request.user
     if isinstance(user, User):
         context["room_items"] = SimpleLazyObject(lambda: room_items(user))
+        context["inside"] = SimpleLazyObject(lambda: inside_of(request))
     return context

@@ -2,15 +2,30 @@
 
 from django.urls import path
 
-from .views import accounts, directory, messages, place, reader, rooms, settings, stream
+from .views import (
+    accounts,
+    directory,
+    invitations,
+    messages,
+    people,
+    place,
+    reader,
+    rooms,
+    settings,
+    stream,
+)
 
 urlpatterns = [
     path("", directory.home, name="home"),
     path("setup/", place.set_up, name="setup"),
     path("place/", place.change, name="place"),
-    path("place/invitations/", place.invitations, name="invitations"),
-    path("place/invitations/<int:pk>/revoke/", place.revoke, name="invitation-revoke"),
-    path("join/<str:token>/", accounts.invited, name="invited"),
+    path("place/people/", people.people, name="people"),
+    path("place/people/<int:pk>/", people.person, name="person"),
+    path("place/people/<int:pk>/account/", people.activity, name="person-activity"),
+    path("place/invitations/", invitations.invitations, name="invitations"),
+    path("place/invitations/<int:pk>/qr.svg", invitations.qr, name="invitation-qr"),
+    path("place/invitations/<int:pk>/revoke/", invitations.revoke, name="invitation-revoke"),
+    path("join/<str:token>/", invitations.invited, name="invited"),
     path("accounts/profile/", accounts.profile, name="profile"),
     path("me.css", reader.style, name="reader-style"),
     path("composer/<str:version>/", reader.composer_input, name="composer-input"),
@@ -31,6 +46,7 @@ urlpatterns = [
     path("rooms/<str:slug>/archive/", settings.archive, name="room-archive"),
     path("rooms/<str:slug>/here/", rooms.here, name="here"),
     path("rooms/<str:slug>/members/", settings.members, name="members"),
+    path("rooms/<str:slug>/members/moderators/", settings.appoint, name="member-moderator"),
     path("rooms/<str:slug>/members/remove/", settings.remove, name="member-remove"),
     path("rooms/<str:slug>/<int:number>/", rooms.message, name="message"),
     path("rooms/<str:slug>/<int:number>/edit/", messages.edit, name="message-edit"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from rooms.models import Room, User
+from rooms.models import Role, Room, User
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 PASSWORD = "correct horse battery"
 
 
-def make_user(username: str, display_name: str = "", *, is_owner: bool = False) -> User:
+def make_user(username: str, display_name: str = "", *, role: Role = Role.MEMBER) -> User:
     """Somebody with an account, whose password is `PASSWORD`."""
     return User.objects.create_user(
-        username, password=PASSWORD, display_name=display_name, is_owner=is_owner
+        username, password=PASSWORD, display_name=display_name, role=role
     )
 
 

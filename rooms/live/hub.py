@@ -309,6 +309,9 @@ class Hub(AsyncConsumer):
                 for connection in [c for c in room.connections if c.reader.user in users]:
                     self._end(room, connection, NOT_FOUND if room_id else SIGNED_OUT)
 
+    async def access_changed(self, event: dict[str, Any]) -> None:
+        await self._check_access(set(event["users"]))
+
     async def session_ended(self, event: dict[str, Any]) -> None:
         for room in list(self.rooms.values()):
             for connection in [c for c in room.connections if c.reader.session == event["session"]]:
@@ -527,8 +530,14 @@ class Hub(AsyncConsumer):
 
     # Who may still read
 
-    async def _check_access(self) -> None:
-        pages = [(room, each) for room in self.rooms.values() for each in room.connections]
+    async def _check_access(self, users: set[int] | None = None) -> None:
+        """Of these people's pages, or of all, close those that they may no longer read."""
+        pages = [
+            (room, each)
+            for room in self.rooms.values()
+            for each in room.connections
+            if users is None or each.reader.user in users
+        ]
         for room, connection, code in await access.ended(pages):
             self._end(room, connection, code)
 

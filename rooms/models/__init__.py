@@ -5,10 +5,11 @@ announces the change after the commit. Nothing here knows of requests, sockets o
 """
 
 from .chore import Chore
-from .errors import KeyUsed, MessageRefused, RoomClosed
+from .errors import KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed
 from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
+from .permissions import PlaceStanding, Role, Standing
 from .place import Place
 from .room import History, Room, RoomDetails, Step
 from .session import Session
@@ -22,12 +23,16 @@ __all__ = [
     "Membership",
     "Message",
     "MessageRefused",
+    "ModeratorsOnly",
     "Place",
+    "PlaceStanding",
+    "Role",
     "Room",
     "RoomClosed",
     "RoomDetails",
     "Row",
     "Session",
+    "Standing",
     "Step",
     "User",
 ]

@@ -93,6 +93,11 @@ def access_ended(user_ids: Iterable[int], room_id: int | None = None) -> None:
     _after_commit(PLACE_GROUP, {"type": "access.ended", "users": list(user_ids), "room": room_id})
 
 
+def access_changed(user_ids: Iterable[int]) -> None:
+    """What these people may read is to be looked at again, whichever pages they have open."""
+    _after_commit(PLACE_GROUP, {"type": "access.changed", "users": list(user_ids)})
+
+
 def session_ended(session_key: str) -> None:
     """Somebody signed out: what that session has open must close."""
     _after_commit(PLACE_GROUP, {"type": "session.ended", "session": session_key})

@@ -28,3 +28,15 @@ class RoomClosed(MessageRefused):
             _("This room is archived: it can be read, but nobody can write in it."),
             code="archived",
         )
+
+
+class ModeratorsOnly(MessageRefused):
+    """The room's moderators alone write in it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "Only moderators write in this room now. Your text was not sent: copy it if you need it."
+            ),
+            code="moderators_only",
+        )

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .message import Message
+from .permissions import MODERATES
 from .user import User
 
 
@@ -35,6 +36,15 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} in {self.room_id}"
+
+    @property
+    def may_moderate(self) -> bool:
+        """Whether they can be a moderator at all. Needs `user` loaded."""
+        return self.user.role in MODERATES
+
+    @property
+    def moderates(self) -> bool:
+        return self.is_moderator and self.may_moderate
 
     @property
     def unread(self) -> int:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from .errors import MessageRefused
+from .permissions import demand
 from .user import User, initials
 
 if TYPE_CHECKING:
@@ -163,9 +163,6 @@ class Message(models.Model):
             previous_at=self.previous_at,
         )
 
-    def may_be_changed_by(self, user: User) -> bool:
-        return self.author_id == user.pk and self.deleted_at is None
-
     def edit(self, body: str, *, by: User) -> bool:
         """Give the message another text. Raises `MessageRefused` or `PermissionDenied`.
 
@@ -174,7 +171,10 @@ class Message(models.Model):
         """
         body = clean_body(body)
         with self.room.changing() as room:
-            message = self._for_change(by)
+            message = self._as_now()
+            demand(room.standing_of(by).may_edit(message.author_id))
+            if message.deleted_at is not None:
+                raise MessageRefused(_("This message was deleted meanwhile."), code="deleted")
             if message.body == body:
                 return False
             message.body, message.edited_at, message.version = body, timezone.now(), room.step()
@@ -186,7 +186,8 @@ class Message(models.Model):
         """Erase the text and leave a tombstone. Raises `PermissionDenied`; harmless if repeated. Returns
         whether anything has changed."""
         with self.room.changing() as room:
-            message = self._for_change(by, may_be_deleted=True)
+            message = self._as_now()
+            demand(room.standing_of(by).may_delete(message.author_id))
             if message.deleted_at is not None:
                 return False
             message.body, message.deleted_at, message.version = "", timezone.now(), room.step()
@@ -194,11 +195,6 @@ class Message(models.Model):
             room.announce(message.as_row(room, message.author))
         return True
 
-    def _for_change(self, by: User, *, may_be_deleted: bool = False) -> Message:
-        """The message as it is now, under the room's lock."""
-        message = Message.objects.select_related("author").get(pk=self.pk)
-        if message.author_id != by.pk:
-            raise PermissionDenied
-        if message.deleted_at is not None and not may_be_deleted:
-            raise MessageRefused(_("This message was deleted meanwhile."), code="deleted")
-        return message
+    def _as_now(self) -> Message:
+        """The message as it is under the room's lock."""
+        return Message.objects.select_related("author").get(pk=self.pk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from .permissions import Role
 from .room import Room
 from .user import User
 
@@ -30,6 +31,9 @@ class Place(models.Model):
         choices=SignUp,
         default=SignUp.INVITATION,
     )
+    rooms_by_admins = models.BooleanField(
+        _("only admins make rooms"), default=False, help_text=_("Owners count as admins.")
+    )
 
     class Meta:
         constraints = [
@@ -49,7 +53,7 @@ class Place(models.Model):
         try:
             with transaction.atomic():
                 cls(pk=ONLY, name=name, sign_up=sign_up).save(force_insert=True)
-                owner.is_owner = True
+                owner.role = Role.OWNER
                 owner.save(force_insert=True)
                 return Room.make(name=first_room, topic="", private=False, by=owner)
         except IntegrityError as error:

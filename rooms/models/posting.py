@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
 
+from .permissions import Standing
+
 if TYPE_CHECKING:
     from .message import Message
 
 ROOM = """
-SELECT private, archived_at IS NOT NULL, version, last_number, last_author_id, last_at, run
+SELECT private, archived_at IS NOT NULL, moderators_only,
+    version, last_number, last_author_id, last_at, run
 FROM rooms_room WHERE id = %s
 """
 AUTHOR = """
-SELECT username, display_name,
-    EXISTS (SELECT 1 FROM rooms_membership WHERE room_id = %s AND user_id = rooms_user.id)
-FROM rooms_user WHERE id = %s AND is_active
+SELECT rooms_user.id, username, display_name, role, is_moderator
+FROM rooms_user LEFT JOIN rooms_membership ON room_id = %s AND user_id = rooms_user.id
+WHERE rooms_user.id = %s AND is_active
 """
 MESSAGE = """
 INSERT INTO rooms_message (
@@ -42,6 +45,7 @@ class LockedRoom(NamedTuple):
 
     private: bool
     archived: bool
+    moderators_only: bool
     version: int
     last_number: int
     last_author: int | None
@@ -52,9 +56,11 @@ class LockedRoom(NamedTuple):
 class Author(NamedTuple):
     """Who posts, as they are called now."""
 
+    pk: int
     username: str
     display_name: str
-    belongs: bool
+    role: str
+    moderator: bool | None  # None for whoever does not belong to the room
 
 
 def locked_room(room: int) -> LockedRoom | None:
@@ -66,9 +72,16 @@ def locked_room(room: int) -> LockedRoom | None:
         found = cursor.fetchone()
     if found is None:
         return None
-    private, archived, version, last_number, last_author, last_at, run = found
+    private, archived, moderators_only, version, last_number, last_author, last_at, run = found
     return LockedRoom(
-        bool(private), bool(archived), version, last_number, last_author, _moment(last_at), run
+        bool(private),
+        bool(archived),
+        bool(moderators_only),
+        version,
+        last_number,
+        last_author,
+        _moment(last_at),
+        run,
     )
 
 
@@ -77,7 +90,20 @@ def author_in(room: int, user: int) -> Author | None:
     with connection.cursor() as cursor:
         cursor.execute(AUTHOR, [room, user])
         found = cursor.fetchone()
-    return found and Author(found[0], found[1], bool(found[2]))
+    return found and Author(*found)
+
+
+def standing(room: LockedRoom, author: Author) -> Standing:
+    """How they stand to the room."""
+    return Standing(
+        user=author.pk,
+        role=author.role,
+        private=room.private,
+        archived=room.archived,
+        moderators_only=room.moderators_only,
+        belongs=author.moderator is not None,
+        moderator=bool(author.moderator),
+    )
 
 
 def store(message: Message) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, ExpressionWrapper, FilteredRelation, Q
 
 from .membership import Membership
+from .permissions import Role
 from .place import Place
 from .prepared import Prepared
 from .room import Room
@@ -21,18 +22,19 @@ _ROOM = [field.attname for field in Room._meta.concrete_fields]  # Django's own 
 _MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]
 
 
-def _room(slug: Any, user: Any) -> Any:
+def _room(slug: Any, user: Any, role: str) -> Any:
     mine = FilteredRelation("memberships", condition=Q(memberships__user=user))
-    visible = Room.objects.visible_to(user).filter(slug=slug).annotate(mine=mine)
+    visible = Room.objects.visible_to(user, role).filter(slug=slug).annotate(mine=mine)
     return visible.values_list(*_ROOM, *(f"mine__{name}" for name in _MEMBERSHIP))
 
 
-_room_query = Prepared(_room, str, int)
+# What a role may see is another statement, not another value of one.
+_room_query = {role.value: Prepared(partial(_room, role=role), str, int) for role in Role}
 
 
 def room_at(slug: str, user: User) -> tuple[Room, Membership | None] | None:
     """The room at `slug`, if `user` may see it, and their membership of it, if there is one."""
-    for row in _room_query.rows(slug, user.pk):
+    for row in _room_query[user.role].rows(slug, user.pk):
         room = Room.from_db(DEFAULT_DB_ALIAS, _ROOM, row[: len(_ROOM)])
         of_membership = row[len(_ROOM) :]
         if of_membership[0] is None:
@@ -90,9 +92,9 @@ class VisibleRoom(NamedTuple):
     last_read: int | None  # None for whoever does not belong to it
 
 
-def _visible(user: Any) -> Any:
+def _visible(user: Any, role: str) -> Any:
     mine = FilteredRelation("memberships", condition=Q(memberships__user=user))
-    rooms = Room.objects.visible_to(user).with_members().annotate(mine=mine)
+    rooms = Room.objects.visible_to(user, role).with_members().annotate(mine=mine)
     archived = ExpressionWrapper(Q(archived_at__isnull=False), BooleanField())
     return rooms.values_list(
         *("pk", "slug", "name", "topic", "private"),
@@ -101,12 +103,12 @@ def _visible(user: Any) -> Any:
     )
 
 
-_visible_query = Prepared(_visible, int)
+_visible_query = {role.value: Prepared(partial(_visible, role=role), int) for role in Role}
 
 
 def rooms_visible_to(user: User) -> list[VisibleRoom]:
     """The rooms that `user` may see, in no order."""
-    return [VisibleRoom(*row) for row in _visible_query.rows(user.pk)]
+    return [VisibleRoom(*row) for row in _visible_query[user.role].rows(user.pk)]
 
 
 NAMES_AT_ONCE = 256  # fewer than any database takes as values of one statement

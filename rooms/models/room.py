@@ -22,16 +22,19 @@ from django.utils.translation import gettext_lazy
 
 from .. import metrics
 from . import announcements, posting
-from .errors import KeyUsed, RoomClosed
+from .errors import KeyUsed, ModeratorsOnly, RoomClosed
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
+from .permissions import FINDS_ROOMS, MODERATES, Standing, demand
 from .prepared import Prepared
 from .user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from django.db.models import QuerySet
+
+    from .errors import MessageRefused
 
 PAGE = 50  # messages of one page of history
 STEPS = (
@@ -44,7 +47,7 @@ _OF_MESSAGE = (
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
 )
 _OF_ROOM = (
-    *("name", "topic", "archived_at", "version", "details_version"),
+    *("name", "topic", "archived_at", "moderators_only", "version", "details_version"),
     *("last_number", "last_author_id", "last_at", "run"),
 )
 END = 1 << 62  # above every number
@@ -61,6 +64,7 @@ class RoomDetails:
     topic: str
     private: bool
     archived: bool
+    moderators_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +98,12 @@ class History:
 
 
 class RoomQuerySet(models.QuerySet["Room"]):
-    def visible_to(self, user: User) -> RoomQuerySet:
-        """The one door to a room: for anybody whom this leaves out, the room does not exist."""
-        return self.filter(
-            models.Q(private=False)
-            | models.Exists(Membership.objects.filter(room=models.OuterRef("pk"), user=user))
-        )
+    def visible_to(self, user: User, role: str = "") -> RoomQuerySet:
+        """The one door to a room: for anybody whom this leaves out, the room does not exist. A query
+        that is prepared for any user names their `role`."""
+        belongs = models.Exists(Membership.objects.filter(room=models.OuterRef("pk"), user=user))
+        finds = (role or user.role) in FINDS_ROOMS
+        return self.filter(models.Q(private=False) | belongs if finds else belongs)
 
     def with_members(self) -> RoomQuerySet:
         """Adds `members`, how many people belong to the room."""
@@ -122,6 +126,9 @@ class Room(models.Model):
     private = models.BooleanField(gettext_lazy("private"), default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+    moderators_only = models.BooleanField(
+        gettext_lazy("only moderators write"), default=False, db_default=False
+    )
 
     version = models.PositiveBigIntegerField(default=0)
     details_version = models.PositiveBigIntegerField(
@@ -173,22 +180,32 @@ class Room(models.Model):
 
     @property
     def details(self) -> RoomDetails:
-        return RoomDetails(self.pk, self.slug, self.name, self.topic, self.private, self.archived)
+        return RoomDetails(
+            self.pk,
+            self.slug,
+            self.name,
+            self.topic,
+            self.private,
+            self.archived,
+            self.moderators_only,
+        )
 
     def membership_of(self, user: User) -> Membership | None:
         return self.memberships.filter(user=user).first()
 
-    def may_be_managed_by(self, user: User, membership: Membership | None) -> bool:
-        """Moderators of the room, and the place's owner where the room is open to them."""
-        return (membership is not None and membership.is_moderator) or (
-            user.is_owner and (not self.private or membership is not None)
-        )
+    def standing_of(self, user: User) -> Standing:
+        """What `user` may do here. One query; who has the membership at hand asks `Standing.of`."""
+        return Standing.of(user, self, self.membership_of(user))
 
-    def change_details(self, *, name: str, topic: str) -> None:
-        """Rename the room or change its topic. Its address stays, so that links go on working."""
+    def change_details(self, *, name: str, topic: str, moderators_only: bool | None = None) -> None:
+        """Rename the room, change its topic or who writes in it. Its address stays, so that links go on
+        working."""
         with self.changing() as room:
-            if (room.name, room.topic) != (name, topic):
-                room.name, room.topic = name, topic
+            if moderators_only is None:
+                moderators_only = room.moderators_only
+            new = (name, topic, moderators_only)
+            if (room.name, room.topic, room.moderators_only) != new:
+                room.name, room.topic, room.moderators_only = new
                 room.details_version = room.step()
                 room.announce(None)
                 room.announce_to_members()
@@ -215,12 +232,11 @@ class Room(models.Model):
 
     def join(self, user: User) -> Membership:
         """Come into an open room; what was said so far counts as read. Harmless if repeated."""
-        if self.private:
-            raise PermissionDenied
+        demand(Standing.of(user, self, None).may_join)
         return self._admit(user)
 
     def add(self, user: User) -> Membership:
-        """Let somebody into the room, private or open. The caller has asked `may_be_managed_by`."""
+        """Let somebody into the room, private or open. The caller has asked `may_add_people`."""
         return self._admit(user)
 
     def _admit(self, user: User) -> Membership:
@@ -235,20 +251,43 @@ class Room(models.Model):
 
     def remove(self, user: User) -> None:
         """End somebody's membership, by their own wish or another's. A private room is then closed to
-        them at once. Who has been there longest becomes moderator if none is left."""
+        them at once, and so is any to a guest. Who has been there longest becomes moderator if none is
+        left."""
         with transaction.atomic():
             Room.objects.select_for_update().get(pk=self.pk)
             ended, _by_model = Membership.objects.filter(room=self, user=user).delete()
             if not ended:
                 return
-            if not self.memberships.filter(is_moderator=True).exists():
-                eldest = self.memberships.order_by("joined_at", "pk").first()
-                if eldest is not None:
-                    eldest.is_moderator = True
-                    eldest.save(update_fields=["is_moderator"])
+            self.appoint_eldest([self.pk])
             announcements.people_changed([user.pk])
-            if self.private:
+            if not Standing.of(user, self, None).may_read:
                 announcements.access_ended([user.pk], self.pk)
+
+    def appoint(self, user: User, *, moderator: bool) -> None:
+        """Make somebody who belongs to the room a moderator of it, or one no longer. Whoever is the last
+        gives it on to who has been there longest, and keeps it where there is nobody else. The caller
+        has asked `may_appoint`; raises `PermissionDenied` for somebody who can't be one."""
+        demand(not moderator or user.role in MODERATES)
+        with transaction.atomic():
+            Room.objects.select_for_update().get(pk=self.pk)
+            self.memberships.filter(user=user).update(is_moderator=moderator)
+            self.appoint_eldest([self.pk], rather_than=user)
+
+    @staticmethod
+    def appoint_eldest(rooms: Collection[int], *, rather_than: User | None = None) -> None:
+        """In those of the rooms where nobody moderates who can, whoever has belonged there longest does
+        from now on; not `rather_than` somebody who gave it up, if there is anybody else. Two queries for
+        all of the rooms, which the caller has locked."""
+        able = Membership.objects.filter(
+            room=models.OuterRef("pk"), user__is_active=True, user__role__in=MODERATES
+        )
+        gave_up = models.Case(models.When(user=rather_than, then=1), default=0)
+        eldest = able.order_by(gave_up, "joined_at", "pk").values("pk")[:1]
+        headless = Room.objects.filter(pk__in=rooms).exclude(
+            models.Exists(able.filter(is_moderator=True))
+        )
+        found = list(headless.values_list(models.Subquery(eldest), flat=True))
+        Membership.objects.filter(pk__in=found).update(is_moderator=True)
 
     def mark_read(self, user_ids: Iterable[int]) -> None:
         """Everything said here so far has been before these people."""
@@ -263,8 +302,8 @@ class Room(models.Model):
         """Say something. Returns the message; a repeated key with the same text returns the one that
         exists. In an open room, writing joins.
 
-        Raises `MessageRefused` (with what is wrong and what to do), `KeyUsed` or `RoomClosed`, and
-        `PermissionDenied` for an outsider of a private room; nothing is stored then.
+        Raises `MessageRefused` (with what is wrong and what to do), `KeyUsed`, `RoomClosed` or
+        `ModeratorsOnly`, and `PermissionDenied` for who may not read the room. Nothing is stored then.
         """
         body, key = clean_body(body), clean_key(key)
         with transaction.atomic():
@@ -272,15 +311,16 @@ class Room(models.Model):
             if room is None:
                 raise Room.DoesNotExist
             if room.archived:
-                try:
-                    return self._said(author, body, key)
-                except Message.DoesNotExist:
-                    raise RoomClosed from None
+                return self._said_before(author, body, key, RoomClosed)
             known = posting.author_in(self.pk, author.pk)
-            if known is None or (room.private and not known.belongs):
+            if known is None:
                 raise PermissionDenied
+            standing = posting.standing(room, known)
+            demand(standing.may_read)
+            if not standing.may_post:
+                return self._said_before(author, body, key, ModeratorsOnly)
             author.username, author.display_name = known.username, known.display_name
-            if not known.belongs:
+            if not standing.belongs:
                 self._admit(author)
             now = timezone.now()
             continues = (
@@ -310,6 +350,16 @@ class Room(models.Model):
             announcements.room_stirred(self.pk)
         metrics.MESSAGES.inc()
         return message
+
+    def _said_before(
+        self, author: User, body: str, key: str, refusal: type[MessageRefused]
+    ) -> Message:
+        """As `_said`, where nothing is said any more: an answer may have got lost. Raises the refusal if
+        there is no such message."""
+        try:
+            return self._said(author, body, key)
+        except Message.DoesNotExist:
+            raise refusal from None
 
     def _said(self, author: User, body: str, key: str) -> Message:
         """The message that this form has made already. Raises `KeyUsed` if it made another one, and
@@ -344,6 +394,7 @@ class Room(models.Model):
                         "name",
                         "topic",
                         "archived_at",
+                        "moderators_only",
                     ]
                 )
 

@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from . import announcements
+from .permissions import Role
 
 FACE_HUES = 8  # as many as static/css/base.css draws
 
@@ -60,11 +61,7 @@ class User(AbstractUser):
         choices=settings.LANGUAGES,
         help_text=_("As the browser asks if you leave it empty."),
     )
-    is_owner = models.BooleanField(
-        _("owner"),
-        default=False,
-        help_text=_("Decides about the place: its name, and who may make an account."),
-    )
+    role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.MEMBER)
 
     class Meta:
         verbose_name = _("person")
@@ -77,6 +74,14 @@ class User(AbstractUser):
     def name(self) -> str:
         """What others call this person."""
         return self.display_name or self.username
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == Role.OWNER
+
+    @property
+    def is_guest(self) -> bool:
+        return self.role == Role.GUEST
 
     @property
     def initials(self) -> str:

@@ -15,15 +15,17 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import replace_url, reswap, retarget
 
-from rooms.context import RoomItem
+from rooms.context import RoomItem, inside_of
 from rooms.forms import RoomForm
 from rooms.live import presence
 from rooms.live.fragments import Variant
 from rooms.live.moulds import gap
 from rooms.models import Membership, Room
+from rooms.models.permissions import demand
 from rooms.models.reading import rooms_visible_to
 from rooms.views import shell
 from rooms.views.shell import SHELLS, about, around
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from rooms.live.moulds import Mould
-    from rooms.models import User
+    from rooms.models import PlaceStanding, User
     from rooms.models.reading import VisibleRoom
     from rooms.views.doors import AuthenticatedHttpRequest
 
@@ -189,7 +191,7 @@ def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: s
         template,
         language,
         place_name,
-        owner=request.user.is_owner,
+        inside_of(request),
         archived=directory.archived,
         searching=bool(directory.query),
         some_open=bool(directory.open_to_you),
@@ -216,6 +218,7 @@ def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: s
             language,
             archived=directory.archived,
             none=not directory.found and not directory.query,
+            may_make=inside_of(request).may_make_rooms,
         ),
     }
     return HttpResponse(mould.fill(values))
@@ -226,8 +229,8 @@ def _shell(
     template: str,
     language: str,
     place_name: str,
+    inside: PlaceStanding,
     *,
-    owner: bool,
     archived: bool,
     searching: bool,
     some_open: bool,
@@ -235,7 +238,7 @@ def _shell(
 ) -> Mould:
     gaps = ("poll_address", "summary", "found", "open_count", "yours_count", "rest")
     context = {
-        **around(place_name, owner=owner),
+        **around(place_name, inside),
         **{name: gap(name) for name in gaps},
         "part": template == "rooms/_directory.html",
         "archived": archived,
@@ -278,11 +281,12 @@ def _found(found: int, query: str, language: str, *, archived: bool) -> SafeStri
 
 @lru_cache(maxsize=1_000)
 def _rest(
-    left_out: int, archived_total: int, language: str, *, archived: bool, none: bool
+    left_out: int, archived_total: int, language: str, *, archived: bool, none: bool, may_make: bool
 ) -> SafeString:
     context = {
         "left_out": left_out,
         "none": none,
+        "may_make": may_make,
         "archived": archived,
         "archived_total": archived_total,
     }
@@ -294,6 +298,9 @@ def _rest(
 @_reader_required
 def make(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A new room: a page, or with `part` the form alone, which htmx unfolds in the directory."""
+    demand(
+        inside_of(request).may_make_rooms, _("You may not make rooms here. Ask an admin for one.")
+    )
     form = RoomForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         room = Room.make(

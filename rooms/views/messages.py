@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages as notices
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,7 +15,8 @@ from django_htmx.http import trigger_client_event
 
 from ..live import fragments
 from ..live.fragments import Variant
-from ..models import KeyUsed, MessageRefused
+from ..models import KeyUsed, MessageRefused, Standing
+from ..models.permissions import demand
 from ..text import to_html
 from .doors import entered_or_404, live, reader_required, room_or_404
 from .rooms import Composer, changes_after, new_key, new_keys, room_page
@@ -113,22 +114,21 @@ def draft(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 DRAFT_LENGTH = 20_000  # characters; a draft may be longer than a message while it is worked on
 
 
-def _own(request: AuthenticatedHttpRequest, slug: str, number: int) -> Message:
-    """The message, if it is the reader's and still there."""
-    room = room_or_404(request, slug)
+def _message(request: AuthenticatedHttpRequest, slug: str, number: int) -> tuple[Message, Standing]:
+    """The message, and how the reader stands to its room."""
+    room, membership = entered_or_404(request, slug)
     message = room.messages.select_related("author", "room").filter(number=number).first()
     if message is None:
         raise Http404
-    if message.author_id != request.user.pk:
-        raise PermissionDenied
-    return message
+    return message, Standing.of(request.user, room, membership)
 
 
 @require_http_methods(["GET", "POST"])
 @login_required
 def edit(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpResponse:
     """A form in the message's place, or a page of its own, that changes the text."""
-    message = _own(request, slug, number)
+    message, standing = _message(request, slug, number)
+    demand(standing.may_edit(message.author_id))
     text, error = message.body, ""
     if request.method == "POST":
         text = request.POST.get("text", "")
@@ -144,7 +144,8 @@ def edit(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRespo
 @login_required
 def delete(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpResponse:
     """Asks, then takes the message back."""
-    message = _own(request, slug, number)
+    message, standing = _message(request, slug, number)
+    demand(standing.may_delete(message.author_id))
     error = ""
     if request.method == "POST":
         try:

@@ -16,13 +16,13 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
-from ..context import room_items
+from ..context import inside_of, room_items
 from ..live import fragments, news, parts, presence
 from ..live.consumers import catch_up
 from ..live.fragments import Variant
 from ..live.moulds import gap
 from ..live.people import everybody, named, named_with
-from ..models import announcements
+from ..models import Standing, announcements
 from . import shell
 from .doors import SIGNED_OUT_PAGE, entered_or_404, live, reader_required, room_or_404
 from .reader import composer_urls
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ..live.connections import People
     from ..live.moulds import Mould
     from ..live.parts import Part
-    from ..models import Membership, Room, RoomDetails, User
+    from ..models import Membership, PlaceStanding, Room, RoomDetails, User
     from .doors import AuthenticatedHttpRequest
 
 logger = logging.getLogger(__name__)
@@ -50,6 +50,10 @@ class Composer:
     line: str = ""
     lines: str = ""
     error: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.line}\n{self.lines}" if self.lines else self.line
 
     @property
     def blank_keys(self) -> list[str]:
@@ -108,12 +112,15 @@ def room_page(
     room, part, people = _shown(room, variant)
     items = news.on_page(room_items(user), room.pk, place_name)
     composer = composer or Composer.of(membership)
+    may_post = Standing.of(user, room, membership).may_post
     mould = _room_shell(
         room.details,
         place_name,
         variant.language,
+        inside_of(request),
         member=membership is not None,
-        owner=user.is_owner,
+        may_post=may_post,
+        kept=bool(composer.text),
         empty=part.last is None,
         more=part.has_older,
         several=bool(composer.lines),
@@ -130,6 +137,7 @@ def room_page(
         "line": composer.line,
         "lines": composer.lines,
         "error": composer.error,
+        "kept": composer.text,
         "blank_forms": fragments.blank_composers(composer.blank_keys),
     }
     return HttpResponse(mould.fill(values), status=status)
@@ -140,9 +148,11 @@ def _room_shell(
     room: RoomDetails,
     place_name: str,
     language: str,
+    inside: PlaceStanding,
     *,
     member: bool,
-    owner: bool,
+    may_post: bool,
+    kept: bool,
     empty: bool,
     more: bool,
     several: bool,
@@ -155,11 +165,13 @@ def _room_shell(
         "error": gap("error") if refused else "",
     }
     context = {
-        **around(place_name, owner=owner),
+        **around(place_name, inside),
         **_around_room(room),
         "tab_title": gap("tab_title"),
         "version": gap("version"),
         "membership": member,
+        "may_post": may_post,
+        "kept": gap("kept") if kept and not may_post else "",
         "empty": empty,
         "rows": gap("rows"),
         "older": gap("older") if more else None,
@@ -237,7 +249,7 @@ def _past(  # noqa: PLR0917
         room.details,
         request.place.name,
         variant.language,
-        owner=user.is_owner,
+        inside_of(request),
         older=older is not None,
         newer=newer is not None,
     )
@@ -253,10 +265,16 @@ def _past(  # noqa: PLR0917
 
 @lru_cache(maxsize=SHELLS)
 def _past_shell(
-    room: RoomDetails, place_name: str, language: str, *, owner: bool, older: bool, newer: bool
+    room: RoomDetails,
+    place_name: str,
+    language: str,
+    inside: PlaceStanding,
+    *,
+    older: bool,
+    newer: bool,
 ) -> Mould:
     context = {
-        **around(place_name, owner=owner),
+        **around(place_name, inside),
         **_around_room(room),
         "rows": gap("rows"),
         "older": gap("older") if older else None,
@@ -344,8 +362,8 @@ def here(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     if request.htmx:
         language = Variant.current().language
         return HttpResponse(fragments.whole_people_list(people, len(people), slug, language))
-    may_manage = found.may_be_managed_by(request.user, membership)
-    context = {"room": found, "people": people, "may_manage": may_manage}
+    standing = Standing.of(request.user, found, membership)
+    context = {"room": found, "people": people, "standing": standing}
     return render(request, "rooms/here.html", context)
 
 

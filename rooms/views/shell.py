@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from rooms.context import RoomItem
+    from rooms.models import PlaceStanding
 
     from .doors import AuthenticatedHttpRequest
 
@@ -40,11 +41,11 @@ def made(
         return Mould(template, {**context, "urls": urls()})
 
 
-def around(place_name: str, *, owner: bool) -> dict[str, Any]:
-    """Context of the parts that all pages of the app have; `about` fills them."""
+def around(place_name: str, inside: PlaceStanding) -> dict[str, Any]:
+    """Context of the parts that all pages of the app have; `about` fills them. A shell is kept under
+    both arguments."""
     user = {
         "is_authenticated": True,
-        "is_owner": owner,
         "pk": gap("reader"),
         "name": gap("reader_name"),
         "username": gap("reader_username"),
@@ -54,6 +55,7 @@ def around(place_name: str, *, owner: bool) -> dict[str, Any]:
     return {
         "request": {"user": user},
         "place": {"name": place_name},
+        "inside": inside,
         "csrf_token": gap("csrf_token"),
         "room_items": gap("room_list"),
         "notices": gap("notices"),

@@ -22,7 +22,7 @@ from django.urls import resolve
 from playwright.sync_api import Page, Response, expect
 
 from rooms import urls
-from rooms.models import Invitation, Place, User
+from rooms.models import Invitation, Place, Role, User
 from tests import factories
 from tests.browser.conftest import Open, Watch
 from tests.browser.visitor import in_thread
@@ -80,7 +80,7 @@ def arrange() -> Scene:
         }.items()
     }
     ines, tomasz, noor = people["ines"], people["tomasz"], people["noor"]
-    ines.is_owner = True
+    ines.role = Role.OWNER
     ines.save()
     tomasz.email = "tomasz@example.org"
     tomasz.save()
@@ -112,6 +112,16 @@ def arrange() -> Scene:
 
     revoked = Invitation.make(by=ines)
     revoked.revoke()
+    notices = factories.make_room("Pages notices", ines, tomasz, topic="Read these")
+    notices.change_details(name=notices.name, topic=notices.topic, moderators_only=True)
+    guest = factories.make_user("guest-pages", "Gast", role=Role.GUEST)
+    factories.add_all(full, [guest])
+    gone = factories.make_user("gone-pages", LONG[:60])
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    private = factories.make_room("Pages private", ines, tomasz, private=True)
+    long_invitation = Invitation.make(
+        by=ines, max_uses=3, rooms=[full, private], note=f"For {LONG[:90]}", role=Role.GUEST
+    )
     return Scene(
         {
             **people,
@@ -120,7 +130,12 @@ def arrange() -> Scene:
             "mine": mine.number,
             "empty": factories.make_room("Pages empty", ines, tomasz).slug,
             "archived": archived.slug,
-            "private": factories.make_room("Pages private", ines, tomasz, private=True).slug,
+            "private": private.slug,
+            "notices": notices.slug,
+            "guest": guest,
+            "gone": gone,
+            "leads_in": long_invitation.token,
+            "used_in": Invitation.make(by=ines, rooms=[private], max_uses=0).token,
             "outside": factories.make_room("Pages outside", ines).slug,
             "crowd": crowd.slug,
             "many": many,
@@ -223,6 +238,13 @@ def larger_box(page: Page) -> None:
     expect(page.get_by_role("textbox", name="Several lines")).to_be_visible()
 
 
+def invited_as_guest(page: Page) -> Response | None:
+    page.get_by_text("Make an invitation", exact=True).click()
+    page.get_by_label("Guest").check()
+    page.locator(".qr summary").first.click()
+    return sent(("By how many people", "0"), button="Make the invitation")(page)
+
+
 def own_menu(page: Page) -> None:
     page.get_by_role("button", name="You and your settings").click()
     expect(page.locator("#self-menu")).to_be_visible()
@@ -274,11 +296,20 @@ CASES = [
     Case("e-mail", "tomasz", "/accounts/email/"),
     Case("no e-mail", "nobody", "/accounts/email/"),
     Case("sign-out", "tomasz", "/accounts/logout/"),
+    Case("invitation into rooms", "nobody", "/join/{leads_in}/"),
+    Case("used invitation for a member", "nobody", "/join/{used_in}/", 410),
     Case("place", "ines", "/place/"),
+    Case("people", "ines", "/place/people/"),
+    Case("people searched for in vain", "ines", "/place/people/?q=xyzzy"),
+    Case("person", "ines", "/place/people/{gone.pk}/"),
+    Case("deactivation", "ines", "/place/people/{tomasz.pk}/account/"),
+    Case("reactivation", "ines", "/place/people/{gone.pk}/account/"),
     Case("invitations", "ines", "/place/invitations/"),
+    Case("invitations with mistakes", "ines", "/place/invitations/", do=invited_as_guest),
     Case("invitations while closed", "ines", "/place/invitations/", needs=("closed",)),
     Case("not the owner", "tomasz", "/place/", 403),
     Case("rooms", "tomasz", "/rooms/"),
+    Case("rooms of a guest", "guest", "/rooms/"),
     Case("rooms without one's own", "nobody", "/rooms/"),
     Case("rooms searched for", "tomasz", "/rooms/?q=pages"),
     Case("rooms searched for in vain", "tomasz", "/rooms/?q=xyzzy"),
@@ -295,6 +326,7 @@ CASES = [
     Case("empty room", "tomasz", "/rooms/{empty}/"),
     Case("private room", "tomasz", "/rooms/{private}/"),
     Case("archived room", "tomasz", "/rooms/{archived}/"),
+    Case("room where only moderators write", "tomasz", "/rooms/{notices}/"),
     Case("room that one is not in", "tomasz", "/rooms/{outside}/"),
     Case("crowded room", "tomasz", "/rooms/{crowd}/", needs=("crowded",)),
     Case("past", "tomasz", "/rooms/{full}/?before=60"),
@@ -495,6 +527,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
     not_pages = {
         "home", "reader-style", "composer-input", "connection-lost", "poller", "pasted", "changes",
         "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
+        "invitation-qr", "member-moderator",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
