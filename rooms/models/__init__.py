@@ -4,7 +4,7 @@ Every verb that changes something lives on the object that it changes, runs in o
 announces the change after the commit. Nothing here knows of requests, sockets or HTML.
 """
 
-from .errors import KeyUsed, MessageRefused, RoomClosed
+from .errors import KeyUsed, MessageRefused, RoomClosed, TooManyPeople
 from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
@@ -27,5 +27,6 @@ __all__ = [
     "Row",
     "Session",
     "Step",
+    "TooManyPeople",
     "User",
 ]

@@ -28,3 +28,17 @@ class RoomClosed(MessageRefused):
             _("This room is archived: it can be read, but nobody can write in it."),
             code="archived",
         )
+
+
+class TooManyPeople(ValidationError):
+    """More people than a direct conversation may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            _(
+                "At most %(most)s people can talk directly, you included. For more, make a private room"
+                " and add them to it."
+            ),
+            code="too_many",
+            params={"most": most},
+        )

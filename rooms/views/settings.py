@@ -37,6 +37,12 @@ def _standing(request: AuthenticatedHttpRequest, slug: str) -> Standing:
     return Standing(room, membership, room.may_be_managed_by(request.user, membership))
 
 
+def _not_direct(room: Room) -> None:
+    """Nobody can leave a direct conversation, and there is nothing about it to be told or arranged."""
+    if room.direct:
+        raise Http404
+
+
 def _managed(request: AuthenticatedHttpRequest, slug: str) -> Room:
     """The room, for those who may arrange it. Raises `PermissionDenied` for others who see it."""
     standing = _standing(request, slug)
@@ -61,6 +67,7 @@ def join(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 def leave(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Go for good: what that means is said first."""
     room = room_or_404(request, slug)
+    _not_direct(room)
     membership = room.membership_of(request.user)
     if membership is None:
         return redirect("room-settings", room.slug)
@@ -82,6 +89,7 @@ def leave(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 def change(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Name and topic, to be changed by those who may and read by the others."""
     standing = _standing(request, slug)
+    _not_direct(standing.room)
     if request.method == "POST":
         return _change(request, standing)
     form = RoomDetailsForm(initial={"name": standing.room.name, "topic": standing.room.topic})
@@ -144,7 +152,8 @@ def members(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
         return redirect("members", standing.room.slug)
     memberships = standing.room.memberships.select_related("user")
     people = sorted(memberships, key=lambda each: (each.user.name.casefold(), each.pk))
-    context = {**standing._asdict(), "form": form, "memberships": people}
+    name = standing.room.called_by(request.user)
+    context = {**standing._asdict(), "name": name, "form": form, "memberships": people}
     return render(request, "rooms/members.html", context)
 
 
