@@ -308,8 +308,9 @@ def test_its_pages_offer_nothing_of_that(talk: Room, bob_client: Client) -> None
         for verb in ("settings/", "leave/", "archive/", "members/remove/", "join/"):
             assert f'"{path(talk)}{verb}' not in page.root.html
     members = text(bob_client.get(f"{path(talk)}members/"))
-    assert "2 people, for good" in members
+    assert "2 people; nobody else can come in" in members
     assert "moderator" not in members
+    assert "Write" not in members
 
 
 def test_the_way_home_leads_into_none(

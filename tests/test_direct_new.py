@@ -270,8 +270,10 @@ def test_a_link_names_somebody(people: dict[str, User], alice_client: Client) ->
     ("names", "kept", "taken", "sentence"),
     [
         ("Bob Baker, noor", "Bob Baker", ["noor"], "Several people are called “Bob Baker”"),
+        ("Bob Baker", "Bob Baker", [], "Several people may be meant by “Bob Baker”"),
+        ("bo, noor", "bo", ["noor"], "Nobody here is called “bo”"),
         ("noor, xyzzy", "xyzzy", ["noor"], "Nobody here is called “xyzzy”"),
-        ("bo", "bo", [], "Nobody here is called “bo”"),
+        ("noor, bo", "bo", ["noor"], "Several people may be meant by “bo”"),
         ("🎉", "🎉", [], "Nobody here is called “🎉”"),
         ("<b>, noor", "<b>", ["noor"], "“<b>”"),
         ("", "", [], "Choose somebody to write to"),

@@ -81,8 +81,7 @@ class Choice:
         named = direct.named(self.reader, names)
         self._choose(named.people)
         self.errors += [
-            _("Several people are called “%(name)s”. Write the username instead, or choose below.")
-            % {"name": name}
+            _("Several people are called “%(name)s”. Write the username instead.") % {"name": name}
             for name in named.ambiguous
         ]
         self.errors += [
@@ -95,16 +94,23 @@ class Choice:
     def take_text(self) -> None:
         """Choose whom the text names; what of it fits nobody or several stays. The beginning of a name
         is enough for the last one, if it is the beginning of no other's."""
-        names, wanted = self.names, self.wanted
+        names, wanted, begun = self.names, self.wanted, []
         if wanted and not direct.named(self.reader, [wanted]).people:
             found = self.found
+            if found:
+                names.remove(wanted)
             if len(found) == 1:
                 self._choose(found)
-                names.remove(wanted)
+            elif found:
+                begun.append(wanted)
+                self.errors.append(
+                    _("Several people may be meant by “%(name)s”. Choose one below.")
+                    % {"name": wanted}
+                )
         names, too_many = names[:CHOSEN], names[CHOSEN:]
         if too_many:
             self.errors += TooManyPeople(direct.MOST).messages
-        self.text = ", ".join([*self.take(names), *too_many])
+        self.text = ", ".join([*self.take(names), *too_many, *begun])
 
     def _choose(self, people: Iterable[User]) -> None:
         chosen = {each.pk: each for each in (*self.people, *people)}

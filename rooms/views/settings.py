@@ -152,8 +152,14 @@ def members(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
         return redirect("members", standing.room.slug)
     memberships = standing.room.memberships.select_related("user")
     people = sorted(memberships, key=lambda each: (each.user.name.casefold(), each.pk))
-    name = standing.room.called_by(request.user)
-    context = {**standing._asdict(), "name": name, "form": form, "memberships": people}
+    context = {
+        **standing._asdict(),
+        "name": standing.room.called_by(request.user),
+        "alone": standing.room.direct
+        and len(people) <= 2,  # they need not be led to this very place
+        "form": form,
+        "memberships": people,
+    }
     return render(request, "rooms/members.html", context)
 
 
