@@ -131,27 +131,31 @@ def test_nobody_begins_one_with_who_is_gone(alice: User, bob: User) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_who_begin_it_at_once_are_in_the_same(alice: User, bob: User, charlie: User) -> None:
+def test_all_who_begin_it_at_once_are_in_the_same(
+    alice: User, bob: User, charlie: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Real threads on the real database, each with a connection of its own."""
     people = [alice, bob, charlie]
-    start, answers = threading.Barrier(9), []
+    none_there, answers = threading.Barrier(9, timeout=60), []
+    slugs = [direct.new_slug() for _ in range(none_there.parties)]
+    # Whoever has found none makes an address for one: there each waits for all others.
+    monkeypatch.setattr(direct, "new_slug", lambda: slugs[none_there.wait()])
 
     def begin(client: Client) -> None:
         try:
-            start.wait()
             response = client.post(NEW, {"person": [each.pk for each in people]})
             answers.append((response.status_code, response.headers["Location"]))
         finally:
             connection.close()
 
-    clients = [signed_in(people[number % 3]) for number in range(start.parties)]
+    clients = [signed_in(people[number % 3]) for number in range(none_there.parties)]
     tabs = [threading.Thread(target=begin, args=[client]) for client in clients]
     for tab in tabs:
         tab.start()
     for tab in tabs:
         tab.join()
     room = Room.objects.get()
-    assert answers == [(302, path(room))] * start.parties
+    assert answers == [(302, path(room))] * none_there.parties
     assert people_of(room) == {each.pk for each in people}
     assert set(room.memberships.values_list("listed", flat=True)) == {True}
 
