@@ -7,42 +7,81 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.utils.functional import SimpleLazyObject
 
 from .models import Membership, Place, PlaceStanding, User
+from .models.direct import called, talkers_of
 from .models.reading import rooms_of
+from .models.user import FACE_HUES, initials
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from django.http import HttpRequest
+
+    from .models.direct import Talkers
 
 
 class RoomItem(NamedTuple):
-    """A room in its member's list."""
+    """A room in its member's list. A direct conversation has no name before `named`."""
 
     pk: int
     slug: str
     name: str
     private: bool
     unread: int
+    direct: bool = False
+    others: int = 0  # people of a direct conversation but the reader
+    hue: int = 0  # of the only other's face
 
     @classmethod
     def of(cls, membership: Membership) -> RoomItem:
         """Needs `membership.room` loaded."""
         room = membership.room
-        return cls(room.pk, room.slug, room.name, room.private, membership.unread)
+        return cls(
+            room.pk, room.slug, room.name, room.private, membership.unread, direct=room.direct
+        )
+
+    @property
+    def title(self) -> str:
+        """The name, in the active language where it is not somebody's."""
+        return self.name if self.others or not self.direct else called([])
+
+    @property
+    def initials(self) -> str:
+        return initials(self.name)
 
     def read(self) -> RoomItem:
         """The same with nothing unread."""
         return self._replace(unread=0)
 
-    def order(self) -> tuple[str, int]:
-        return self.name.casefold(), self.pk
+
+def arranged(items: Sequence[RoomItem], reader: int, talkers: Talkers) -> list[RoomItem]:
+    """A reader's list of `items`, which come with what was active last first: the rooms by name, then
+    their direct conversations as they come, called as the reader calls them."""
+    rooms = [item for item in items if not item.direct]
+    rooms.sort(key=lambda item: (item.name.casefold(), item.pk))
+    direct = [_called(item, reader, talkers.get(item.pk, {})) for item in items if item.direct]
+    return rooms + direct
+
+
+def _called(item: RoomItem, reader: int, talkers: Mapping[int, str]) -> RoomItem:
+    others = {person: name for person, name in talkers.items() if person != reader}
+    if not others:
+        return item
+    hue = next(iter(others)) % FACE_HUES if len(others) == 1 else 0
+    return item._replace(name=called(others.values()), others=len(others), hue=hue)
 
 
 def room_items(user: User) -> list[RoomItem]:
-    """The rooms that `user` belongs to, by name. One query."""
+    """What `user` belongs to: the rooms, by name, and then the direct conversations, the last active
+    first. One query, and one more if there are any of these."""
     items = [
-        RoomItem(pk, slug, name, private, max(0, last_number - last_read))
-        for pk, slug, name, private, last_number, last_read in rooms_of(user)
+        RoomItem(pk, slug, name, private, max(0, last_number - last_read), direct=direct)
+        for pk, slug, name, private, direct, last_number, last_read in rooms_of(user)
     ]
-    return sorted(items, key=RoomItem.order)
+    return arranged(items, user.pk, talkers_of(user) if any_direct(items) else {})
+
+
+def any_direct(items: Iterable[RoomItem]) -> bool:
+    return any(item.direct for item in items)
 
 
 def inside_of(request: HttpRequest) -> PlaceStanding:
@@ -53,12 +92,13 @@ def inside_of(request: HttpRequest) -> PlaceStanding:
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """Template context: `place`, and for whoever is signed in `room_items` and what they may do in the
-    place (`inside`), each read when first used."""
+    """Template context: `place`, and for whoever is signed in `room_items`, `direct_items` and what they
+    may do in the place (`inside`), each read when first used."""
     place: Place | None = getattr(request, "place", None)
     context: dict[str, Any] = {"place": place}
     user = request.user
     if isinstance(user, User):
-        context["room_items"] = SimpleLazyObject(lambda: room_items(user))
+        items = SimpleLazyObject(lambda: room_items(user))
+        context["room_items"] = context["direct_items"] = items
         context["inside"] = SimpleLazyObject(lambda: inside_of(request))
     return context

@@ -4,6 +4,7 @@ from django.urls import path
 
 from .views import (
     accounts,
+    direct,
     directory,
     invitations,
     messages,
@@ -32,6 +33,7 @@ urlpatterns = [
     path("composer/<str:version>/lost/", reader.connection_lost, name="connection-lost"),
     path("composer/<str:version>/pasted/", reader.pasted, name="pasted"),
     path("composer/<str:version>/poll/", reader.poller, name="poller"),
+    path("direct/new/", direct.new, name="direct-new"),
     path("rooms/", directory.rooms, name="rooms"),
     path("rooms/new/", directory.make, name="room-new"),
     path("rooms/<str:slug>/", rooms.room, name="room"),

@@ -372,7 +372,7 @@ def test_a_row_is_the_same_on_the_page_an_older_page_in_a_push_and_in_the_stream
     older = bob_client.get(f"/rooms/{open_room.slug}/?before=5").content.decode()
     part = bob_client.get(f"/rooms/{open_room.slug}/?before=5", headers=HTMX).content.decode()
     stream = Stream(open_room.pk, open_room.slug, Reader(bob.pk, "", variant))._head(
-        open_room.history()
+        open_room.history(), open_room.name
     )
     too_far = "".join(catch_up(open_room.pk, 10**9, variant))
     for place in (page, older, part, stream, too_far):

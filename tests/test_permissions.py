@@ -43,43 +43,43 @@ if TYPE_CHECKING:
 # Owner and admin are in none of these rooms: a private one is open to them only if they were added.
 
 IN_ROOMS = """
-                              open       private    archived   moderators-only
-                              oambvgxdn  oambvgxdn  oambvgxdn  oambvgxdn
-GET   room                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-GET   room/past               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-GET   changes                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-GET   stream                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-GET   here                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-GET   message                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-POST  typing                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-POST  draft                   ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-POST  send                    ++++++0>>  00++0+0>>  !!!!!!0>>  +++!!!0>>
-GET   message-edit            ---+--0>>  00-+0-0>>  ---+--0>>  ------0>>
-POST  message-edit            ---+--0>>  00-+0-0>>  ---!--0>>  ------0>>
-GET   message-delete          ---+--0>>  00-+0-0>>  ---+--0>>  ---+--0>>
-POST  message-delete          ---+--0>>  00-+0-0>>  ---!--0>>  ---+--0>>
-GET   room-join               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-POST  room-join               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-GET   room-leave              ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-POST  room-leave              ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-GET   room-settings           ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-POST  room-settings           +++---0>>  00+-0-0>>  !!!---0>>  +++---0>>
-GET   room-archive            +++---0>>  00+-0-0>>  +++---0>>  +++---0>>
-POST  room-archive            +++---0>>  00+-0-0>>  !!!---0>>  +++---0>>
-POST  room-archive/restore    +++---0>>  00+-0-0>>  +++---0>>  +++---0>>
-GET   members                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>
-POST  members                 +++---0>>  00+-0-0>>  +++---0>>  +++---0>>
-POST  member-moderator        +++---0>>  00+-0-0>>  +++---0>>  +++---0>>
-POST  member-moderator/guest  ------0>>  00--0-0>>  ------0>>  ------0>>
-GET   member-remove           +++---0>>  00+-0-0>>  +++---0>>  +++---0>>
-POST  member-remove           +++---0>>  00+-0-0>>  +++---0>>  +++---0>>
+                              open       private    archived   mod.-only  direct
+                              oambvgxdn  oambvgxdn  oambvgxdn  oambvgxdn  oambvgxdn
+GET   room                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   room/past               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   changes                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   stream                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   here                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   message                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  typing                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  draft                   ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  send                    ++++++0>>  00++0+0>>  !!!!!!0>>  +++!!!0>>  00++0+0>>
+GET   message-edit            ---+--0>>  00-+0-0>>  ---+--0>>  ------0>>  00-+0-0>>
+POST  message-edit            ---+--0>>  00-+0-0>>  ---!--0>>  ------0>>  00-+0-0>>
+GET   message-delete          ---+--0>>  00-+0-0>>  ---+--0>>  ---+--0>>  00-+0-0>>
+POST  message-delete          ---+--0>>  00-+0-0>>  ---!--0>>  ---+--0>>  00-+0-0>>
+GET   room-join               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  room-join               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   room-leave              ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  0000000>>
+POST  room-leave              ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  0000000>>
+GET   room-settings           ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  0000000>>
+POST  room-settings           +++---0>>  00+-0-0>>  !!!---0>>  +++---0>>  0000000>>
+GET   room-archive            +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  room-archive            +++---0>>  00+-0-0>>  !!!---0>>  +++---0>>  00--0-0>>
+POST  room-archive/restore    +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+GET   members                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  members                 +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  member-moderator        +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  member-moderator/guest  ------0>>  00--0-0>>  ------0>>  ------0>>  00--0-0>>
+GET   member-remove           +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  member-remove           +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
 """
 
 SOCKETS = """
-                              open       private    archived   moderators-only
-                              oambvgxdn  oambvgxdn  oambvgxdn  oambvgxdn
-      entrance                ++++++000  00++0+000  ++++++000  ++++++000
-      message                 ++++++000  00++0+000  !!!!!!000  +++!!!000
+                              open       private    archived   mod.-only  direct
+                              oambvgxdn  oambvgxdn  oambvgxdn  oambvgxdn  oambvgxdn
+      entrance                ++++++000  00++0+000  ++++++000  ++++++000  00++0+000
+      message                 ++++++000  00++0+000  !!!!!!000  +++!!!000  00++0+000
 """
 
 # o owner  a admin  b member  g guest  d deactivated  n nobody
@@ -112,6 +112,8 @@ POST  invitations             ++-->>  ++-->>
 GET   invitation-qr           ++-->>  ++-->>
 POST  invitation-revoke       ++-->>  ++-->>
 GET   invited                 ++++++  ++++++
+GET   direct-new              ++++>>  ++++>>
+POST  direct-new              +++!>>  +++!>>
 GET   profile                 ++++>>  ++++>>
 POST  profile                 ++++>>  ++++>>
 GET   reader-style            ++++++  ++++++
@@ -129,7 +131,7 @@ ROOM_ROLES = {
 PLACE_ROLES = {
     "o": "owner", "a": "admin", "b": "member", "g": "guest", "d": "deactivated", "n": "nobody",
 }  # fmt: skip
-KINDS = ["open", "private", "archived", "moderators-only"]
+KINDS = ["open", "private", "archived", "moderators-only", "direct"]
 SETTINGS = ["members", "admins"]
 MESSAGE = 1  # the number of what the member said in each room
 
@@ -161,11 +163,15 @@ class Scene:
         in_rooms = [people[name] for name in ("member", "guest", "deactivated")]
         rooms = {
             kind: make_room(kind, people["moderator"], *in_rooms, private=kind == "private")
-            for kind in KINDS
+            for kind in KINDS[:-1]
         }
         for room in rooms.values():
             say(room, people["member"], "hello")
         rooms["archived"].archive()
+        rooms["direct"] = Room.direct_with(
+            [people["member"], people["guest"]], by=people["moderator"]
+        )
+        say(rooms["direct"], people["member"], "hello")
         only = rooms["moderators-only"]
         only.change_details(name=only.name, topic="", moderators_only=True)
         clients = {name: signed_in(person) for name, person in people.items()}
@@ -224,6 +230,7 @@ REQUESTS = {
     "member-moderator": about("member", to="moderator"),
     "member-moderator/guest": about("guest", to="moderator"),
     "member-remove": about("member"),
+    "direct-new": with_form(names="other"),
     "room-new": with_form(name="Shed", kind="open"),
     "place": with_form(name="Otherwise", sign_up="open"),
     "person": at("other", role="guest"),

@@ -496,13 +496,18 @@ class Hub(AsyncConsumer):
 
     async def _tell(self, room_ids: set[int]) -> None:
         here = {user for room in self.rooms.values() for user in room.users()}
-        users = await in_db(self._members)(room_ids, here)
-        await self._push_news(users, stirred=room_ids)
+        members = await in_db(self._members)(room_ids, here)
+        # What is said in a direct conversation takes it to the head of the list, on its own page too.
+        any_direct = any(direct for _user, direct in members)
+        await self._push_news(
+            {user for user, _direct in members}, stirred=None if any_direct else room_ids
+        )
 
     @staticmethod
-    def _members(room_ids: set[int], among: set[int]) -> set[int]:
+    def _members(room_ids: set[int], among: set[int]) -> list[tuple[int, bool]]:
+        """Who of these people belongs to which of the rooms, and whether that is direct."""
         found = Membership.objects.filter(room_id__in=room_ids, user_id__in=among)
-        return set(found.values_list("user_id", flat=True))
+        return list(found.values_list("user_id", "room__direct"))
 
     async def _push_news(self, users: set[int], stirred: set[int] | None = None) -> None:
         """Tell the pages of these people what their list of rooms looks like now, but not the page of

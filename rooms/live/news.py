@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from django.template.loader import render_to_string
 
-from ..context import RoomItem
-from ..models import Membership
+from ..context import RoomItem, any_direct, arranged
+from ..models.direct import talkers_of_all
+from ..models.reading import memberships_shown
 from . import fragments
 
 if TYPE_CHECKING:
@@ -32,8 +33,13 @@ class News:
         return sum(item.unread for item in self.items)
 
     @property
+    def current_item(self) -> RoomItem | None:
+        return next((item for item in self.items if item.pk == self.current), None)
+
+    @property
     def room_name(self) -> str:
-        return next((item.name for item in self.items if item.pk == self.current), "")
+        """In the active language, if it is not somebody's; empty if the room is not in the list."""
+        return self.current_item.title if self.current_item else ""
 
     @property
     def digest(self) -> str:
@@ -42,12 +48,14 @@ class News:
     def as_html(self, variant: Variant, *, room_name: str = "") -> str:
         """Out-of-band swaps of the list and the title. An open room need not be in the reader's list:
         then the caller says how it is called."""
+        current = self.current_item
         with variant.active():
             return render_to_string(
                 "stream/news.html",
                 {
                     "items": self.items,
                     "room": {"pk": self.current},
+                    "heading": current.title if current and current.direct else "",
                     "tab_title": fragments.tab_title(
                         self.total, self.room_name or room_name, self.place
                     ),
@@ -56,14 +64,13 @@ class News:
 
 
 def of_users(users: Iterable[int]) -> dict[int, tuple[RoomItem, ...]]:
-    """The rooms of each of the people, by name, with what is unread in each. One query."""
+    """The list of each of the people, as `context.room_items`. One query, and one more if there are
+    direct conversations among these."""
     found: dict[int, list[RoomItem]] = {user: [] for user in users}
-    memberships = Membership.objects.filter(
-        user_id__in=found, room__archived_at=None
-    ).select_related("room")
-    for membership in memberships:
+    for membership in memberships_shown().filter(user_id__in=found).select_related("room"):
         found[membership.user_id].append(RoomItem.of(membership))
-    return {user: tuple(sorted(items, key=RoomItem.order)) for user, items in found.items()}
+    talkers = talkers_of_all(found) if any(map(any_direct, found.values())) else {}
+    return {user: tuple(arranged(items, user, talkers)) for user, items in found.items()}
 
 
 def on_page(items: Iterable[RoomItem], current: int, place: str) -> News:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
 
-from ..models import Room
+from ..models import Room, User
 from . import fragments
 from .connections import NOT_FOUND, RESTARTING, SIGNED_OUT, People, Reader
 from .hub import hub
@@ -79,8 +79,8 @@ class Stream:
         """HTML, piece by piece, until the reader leaves."""
         room = await hub().enter(self.room_id, self)
         try:
-            history = await database_sync_to_async(self._history)()
-            yield self._head(history)
+            history, name = await database_sync_to_async(self._history)()
+            yield self._head(history, name)
             if room.people is not None:
                 yield self._people(room.people)
             async for piece in self._live(history.room.version):
@@ -90,8 +90,11 @@ class Stream:
         finally:
             hub().leave(self.room_id, self)
 
-    def _history(self) -> History:
-        return Room.objects.get(pk=self.room_id).history()
+    def _history(self) -> tuple[History, str]:
+        """The newest messages, and what the reader calls the room."""
+        room = Room.objects.get(pk=self.room_id)
+        with self.reader.variant.active():
+            return room.history(), room.called_by(User(pk=self.reader.user))
 
     async def _live(self, version: int) -> AsyncIterator[str]:
         ends = asyncio.get_running_loop().time() + LIFETIME
@@ -114,7 +117,7 @@ class Stream:
             yield fragments.row(piece.row, self.reader.variant)
             version = piece.version
 
-    def _head(self, history: History) -> str:
+    def _head(self, history: History, name: str) -> str:
         variant = self.reader.variant
         with variant.active():
             return render_to_string(
@@ -122,6 +125,7 @@ class Stream:
                 {
                     "rows": fragments.rows(history.rows, variant),
                     "room": history.room,
+                    "name": name,
                     "user": self.reader.user,
                     "older": history.rows[0].number if history.has_older else None,
                 },

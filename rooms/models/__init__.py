@@ -5,7 +5,7 @@ announces the change after the commit. Nothing here knows of requests, sockets o
 """
 
 from .chore import Chore
-from .errors import KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed
+from .errors import KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed, TooManyPeople
 from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
@@ -34,5 +34,6 @@ __all__ = [
     "Session",
     "Standing",
     "Step",
+    "TooManyPeople",
     "User",
 ]

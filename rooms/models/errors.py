@@ -40,3 +40,17 @@ class ModeratorsOnly(MessageRefused):
             ),
             code="moderators_only",
         )
+
+
+class TooManyPeople(ValidationError):
+    """More people than a direct conversation may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            _(
+                "At most %(most)s people can talk directly, you included. For more, make a private room"
+                " and add them to it."
+            ),
+            code="too_many",
+            params={"most": most},
+        )

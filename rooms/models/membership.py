@@ -22,6 +22,10 @@ class Membership(models.Model):
     last_read = models.PositiveBigIntegerField(
         default=0, help_text=_("Number of the last message that this person has had before them.")
     )
+    listed = models.BooleanField(
+        default=True,
+        help_text=_("Whether the room is in this person's list before anything was said in it."),
+    )
     draft = models.TextField(blank=True)
     draft_key = models.CharField(
         max_length=64, blank=True, help_text=_("Key of the composer that the draft was typed into.")

@@ -118,6 +118,7 @@ class Standing:
     moderators_only: bool  # nobody else writes there
     belongs: bool
     moderator: bool
+    direct: bool = False
 
     @classmethod
     def of(cls, user: User, room: Room, membership: Membership | None) -> Standing:
@@ -130,6 +131,7 @@ class Standing:
             moderators_only=room.moderators_only,
             belongs=membership is not None,
             moderator=membership is not None and membership.is_moderator,
+            direct=room.direct,
         )
 
     # Being in it
@@ -163,7 +165,10 @@ class Standing:
 
     @property
     def may_manage(self) -> bool:
-        """The room's moderators, and whoever runs the place where the room is open to them."""
+        """The room's moderators, and whoever runs the place where the room is open to them. Nobody
+        manages a direct conversation."""
+        if self.direct:
+            return False
         moderates = self.belongs and self.moderator and self.role in MODERATES
         return moderates or (self.role in RUNS_PLACE and self.may_read)
 

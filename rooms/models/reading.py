@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, ExpressionWrapper, FilteredRelation, Q
+from django.db.models.functions import Coalesce
 
 from .membership import Membership
 from .permissions import Role
@@ -17,6 +18,8 @@ from .user import User
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from django.db.models import QuerySet
 
 _ROOM = [field.attname for field in Room._meta.concrete_fields]  # Django's own interface
 _MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]
@@ -61,20 +64,33 @@ class RoomOf(NamedTuple):
     slug: str
     name: str
     private: bool
+    direct: bool
     last_number: int
     last_read: int
 
 
+def memberships_shown() -> QuerySet[Membership]:
+    """Those whose rooms are in their people's lists, with what was active last first."""
+    shown = Q(listed=True) | Q(room__last_number__gt=0)
+    active = Coalesce("room__last_at", "room__created_at")
+    return Membership.objects.filter(shown, room__archived_at=None).order_by(active.desc(), "pk")
+
+
 _rooms_query = Prepared(
-    lambda user: Membership.objects.filter(user=user, room__archived_at=None).values_list(
-        "room_id", "room__slug", "room__name", "room__private", "room__last_number", "last_read"
+    lambda user: (
+        memberships_shown()
+        .filter(user=user)
+        .values_list(
+            *("room_id", "room__slug", "room__name", "room__private", "room__direct"),
+            *("room__last_number", "last_read"),
+        )
     ),
     int,
 )
 
 
 def rooms_of(user: User) -> list[RoomOf]:
-    """The rooms in use that `user` belongs to, in no order."""
+    """The rooms in use that `user` belongs to, with what was active last first."""
     return [RoomOf(*row) for row in _rooms_query.rows(user.pk)]
 
 
@@ -86,6 +102,7 @@ class VisibleRoom(NamedTuple):
     name: str
     topic: str
     private: bool
+    direct: bool
     archived: bool
     members: int
     last_number: int
@@ -95,9 +112,11 @@ class VisibleRoom(NamedTuple):
 def _visible(user: Any, role: str) -> Any:
     mine = FilteredRelation("memberships", condition=Q(memberships__user=user))
     rooms = Room.objects.visible_to(user, role).with_members().annotate(mine=mine)
+    shown = rooms.filter(Q(direct=False) | Q(mine__listed=True) | Q(last_number__gt=0))
+    active = Coalesce("last_at", "created_at")
     archived = ExpressionWrapper(Q(archived_at__isnull=False), BooleanField())
-    return rooms.values_list(
-        *("pk", "slug", "name", "topic", "private"),
+    return shown.order_by(active.desc(), "pk").values_list(
+        *("pk", "slug", "name", "topic", "private", "direct"),
         archived,
         *("members", "last_number", "mine__last_read"),
     )
@@ -107,7 +126,7 @@ _visible_query = {role.value: Prepared(partial(_visible, role=role), int) for ro
 
 
 def rooms_visible_to(user: User) -> list[VisibleRoom]:
-    """The rooms that `user` may see, in no order."""
+    """The rooms that `user` may see, with what was active last first."""
     return [VisibleRoom(*row) for row in _visible_query[user.role].rows(user.pk)]
 
 

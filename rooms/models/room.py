@@ -21,8 +21,8 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy
 
 from .. import metrics
-from . import announcements, posting
-from .errors import KeyUsed, ModeratorsOnly, RoomClosed
+from . import announcements, direct, posting
+from .errors import KeyUsed, ModeratorsOnly, RoomClosed, TooManyPeople
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
 from .permissions import FINDS_ROOMS, MODERATES, Standing, demand
@@ -65,6 +65,7 @@ class RoomDetails:
     private: bool
     archived: bool
     moderators_only: bool = False
+    direct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,13 @@ class Room(models.Model):
     name = models.CharField(gettext_lazy("name"), max_length=60)
     topic = models.CharField(gettext_lazy("topic"), max_length=200, blank=True)
     private = models.BooleanField(gettext_lazy("private"), default=False)
+    direct = models.BooleanField(
+        default=False,
+        help_text=gettext_lazy("Whether it is what a few people say to each other: see direct.py."),
+    )
+    direct_key = models.CharField(  # noqa: DJ001  # of several empty ones only the first would be unique
+        max_length=64, null=True, unique=True, editable=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     moderators_only = models.BooleanField(
@@ -174,6 +182,50 @@ class Room(models.Model):
                     raise
                 slug = f"{base}-{secrets.token_hex(2)}"
 
+    @classmethod
+    def direct_with(cls, people: Iterable[User], by: User) -> Room:
+        """The conversation of `by` with these people, found or begun: each set of people has one, and one
+        alone has theirs for notes. Until something was said it is in the list of `by` alone.
+
+        Raises `TooManyPeople`, or `PermissionDenied` if `by` may not write to one of them.
+        """
+        ids = {person.pk for person in people} | {by.pk}
+        if len(ids) > direct.MOST:
+            raise TooManyPeople(direct.MOST)
+        if direct.may_write_to(by).filter(pk__in=ids - {by.pk}).count() < len(ids) - 1:
+            raise PermissionDenied
+        key = direct.key_of(ids)
+        room = cls.objects.filter(direct_key=key).first()
+        if room is None:
+            room = cls(slug=direct.new_slug(), private=True, direct=True, direct_key=key)
+            try:
+                with transaction.atomic():
+                    room.save(force_insert=True)
+                    Membership.objects.bulk_create(
+                        Membership(room=room, user_id=pk, listed=pk == by.pk) for pk in ids
+                    )
+                    announcements.people_changed([by.pk])
+                return room
+            except IntegrityError:  # another of them was a moment quicker
+                room = cls.objects.get(direct_key=key)
+        with transaction.atomic():
+            if Membership.objects.filter(room=room, user=by, listed=False).update(listed=True):
+                announcements.people_changed([by.pk])
+        return room
+
+    def called_by(self, user: User) -> str:
+        """What the room is called for `user`, in the active language: a direct conversation by its
+        others."""
+        if not self.direct:
+            return self.name
+        others = self.memberships.exclude(user=user).select_related("user")
+        return direct.called(each.user.name for each in others)
+
+    def _refuse_if_direct(self) -> None:
+        """The people of a direct conversation are what it is: nothing about it can be arranged."""
+        if self.direct:
+            raise PermissionDenied
+
     @property
     def archived(self) -> bool:
         return self.archived_at is not None
@@ -188,6 +240,7 @@ class Room(models.Model):
             self.private,
             self.archived,
             self.moderators_only,
+            self.direct,
         )
 
     def membership_of(self, user: User) -> Membership | None:
@@ -200,6 +253,7 @@ class Room(models.Model):
     def change_details(self, *, name: str, topic: str, moderators_only: bool | None = None) -> None:
         """Rename the room, change its topic or who writes in it. Its address stays, so that links go on
         working."""
+        self._refuse_if_direct()
         with self.changing() as room:
             if moderators_only is None:
                 moderators_only = room.moderators_only
@@ -213,6 +267,7 @@ class Room(models.Model):
 
     def archive(self) -> None:
         """Close the room for writing; it stays readable."""
+        self._refuse_if_direct()
         with self.changing() as room:
             room.archived_at, room.details_version = timezone.now(), room.step()
             room.announce(None)
@@ -221,6 +276,7 @@ class Room(models.Model):
 
     def restore(self) -> None:
         """Open an archived room again."""
+        self._refuse_if_direct()
         with self.changing(though_archived=True) as room:
             if room.archived_at is not None:
                 room.archived_at, room.details_version = None, room.step()
@@ -237,6 +293,7 @@ class Room(models.Model):
 
     def add(self, user: User) -> Membership:
         """Let somebody into the room, private or open. The caller has asked `may_add_people`."""
+        self._refuse_if_direct()
         return self._admit(user)
 
     def _admit(self, user: User) -> Membership:
@@ -253,6 +310,7 @@ class Room(models.Model):
         """End somebody's membership, by their own wish or another's. A private room is then closed to
         them at once, and so is any to a guest. Who has been there longest becomes moderator if none is
         left."""
+        self._refuse_if_direct()
         with transaction.atomic():
             Room.objects.select_for_update().get(pk=self.pk)
             ended, _by_model = Membership.objects.filter(room=self, user=user).delete()

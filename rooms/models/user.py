@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from . import announcements
+from .names import NameWords
 from .permissions import Role
 
 FACE_HUES = 8  # as many as static/css/base.css draws
@@ -62,6 +63,9 @@ class User(AbstractUser):
         help_text=_("As the browser asks if you leave it empty."),
     )
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.MEMBER)
+    name_words = NameWords(
+        default="", editable=False, help_text=_("The words that this person is found by.")
+    )
 
     class Meta:
         verbose_name = _("person")
@@ -96,5 +100,9 @@ class User(AbstractUser):
         """Change how this person is called and what they read in; open pages follow."""
         self.display_name, self.time_zone, self.language = display_name, time_zone, language
         with transaction.atomic():
-            self.save(update_fields=["display_name", "time_zone", "language"])
-            announcements.people_changed([self.pk])
+            self.save(update_fields=["display_name", "time_zone", "language", "name_words"])
+            # A direct conversation is called by its people, in the lists of all of them.
+            others = User.objects.filter(
+                memberships__room__direct=True, memberships__room__memberships__user=self
+            )
+            announcements.people_changed({self.pk, *others.values_list("pk", flat=True)})

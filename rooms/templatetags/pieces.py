@@ -34,9 +34,11 @@ def icon(name: str, size: int = 18, *, directed: bool = False) -> SafeString:
 
 
 @register.simple_tag
-def room_list(items: Iterable[RoomItem] | SafeString, current: int | str) -> SafeString:
-    """The rooms beside every page; `current` is the key of the one that the page is in. What is this
-    list already comes back as it is."""
+def room_list(
+    items: Iterable[RoomItem] | SafeString, current: int | str, *, direct: bool = False
+) -> SafeString:
+    """The rooms beside every page, or the direct conversations; `current` is the key of the one that the
+    page is in. What is this list already comes back as it is."""
     if isinstance(items, SafeString):
         return items
     language = Variant.current().language
@@ -44,6 +46,7 @@ def room_list(items: Iterable[RoomItem] | SafeString, current: int | str) -> Saf
         "\n".join(
             fragments.room_item(item, current=item.pk == current, language=language)
             for item in items
+            if item.direct == direct
         )
     )
 

@@ -19,12 +19,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import replace_url, reswap, retarget
 
-from rooms.context import RoomItem, inside_of
+from rooms.context import RoomItem, any_direct, arranged, inside_of
 from rooms.forms import RoomForm
 from rooms.live import presence
 from rooms.live.fragments import Variant
 from rooms.live.moulds import gap
 from rooms.models import Membership, Room
+from rooms.models.direct import talkers_of
 from rooms.models.permissions import demand
 from rooms.models.reading import rooms_visible_to
 from rooms.views import shell
@@ -71,6 +72,11 @@ class Directory:
     archived_total: int
 
     @property
+    def mine(self) -> int:
+        """How many of the rooms in use are the reader's."""
+        return sum(not item.direct for item in self.items)
+
+    @property
     def left_out(self) -> int:
         return self.found - len(self.open_to_you) - len(self.yours)
 
@@ -98,11 +104,21 @@ def _address(**parameters: str) -> str:
 
 
 def read_directory(user: User, query: str = "", *, archived: bool = False) -> Directory:
-    """The rooms that `user` may see, by name, in one query however many there are.
+    """The rooms that `user` may see, by name, in one query however many there are, and one more for the
+    names of their direct conversations, if there are any: these are in no directory.
 
     The search is done here: SQLite knows capitals of ASCII alone, and the names are at hand.
     """
-    visible = sorted(rooms_visible_to(user), key=lambda room: (room.name.casefold(), room.pk))
+    all_visible = rooms_visible_to(user)
+    items = [
+        _item(room, room.last_read)
+        for room in all_visible
+        if room.last_read is not None and not room.archived
+    ]
+    visible = sorted(
+        (room for room in all_visible if not room.direct),
+        key=lambda room: (room.name.casefold(), room.pk),
+    )
     in_use = [room for room in visible if not room.archived]
     put_away = [room for room in visible if room.archived]
     words = _folded(query).split()
@@ -113,7 +129,7 @@ def read_directory(user: User, query: str = "", *, archived: bool = False) -> Di
     return Directory(
         query=query,
         archived=archived,
-        items=[_item(room, room.last_read) for room in in_use if room.last_read is not None],
+        items=arranged(items, user.pk, talkers_of(user) if any_direct(items) else {}),
         open_to_you=[_entry(room, present) for room in open_to_you],
         yours=[_entry(room, present) for room in yours],
         found=len(found),
@@ -137,7 +153,7 @@ def _folded(text: str) -> str:
 
 def _item(room: VisibleRoom, last_read: int) -> RoomItem:
     unread = max(0, room.last_number - last_read)
-    return RoomItem(room.pk, room.slug, room.name, room.private, unread)
+    return RoomItem(room.pk, room.slug, room.name, room.private, unread, direct=room.direct)
 
 
 def _entry(room: VisibleRoom, present: Mapping[int, int]) -> Entry:
@@ -148,8 +164,11 @@ def _entry(room: VisibleRoom, present: Mapping[int, int]) -> Entry:
 @require_GET
 @login_required
 def home(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """Leads to the room that the reader joined last, or to where there are some to join."""
-    memberships = Membership.objects.filter(user=request.user, room__archived_at=None)
+    """Leads to the room that the reader joined last, or to where there are some to join. Nobody is led
+    into a conversation by surprise."""
+    memberships = Membership.objects.filter(
+        user=request.user, room__archived_at=None, room__direct=False
+    )
     last = memberships.select_related("room").order_by("joined_at", "pk").last()
     return redirect("room", last.room.slug) if last else redirect("rooms")
 
@@ -205,7 +224,7 @@ def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: s
         "query": directory.query,
         "poll_address": directory.poll_address,
         "summary": _summary(
-            total, len(directory.items), place_name, language, archived=directory.archived
+            total, directory.mine, place_name, language, archived=directory.archived
         ),
         "found": _found(directory.found, directory.query, language, archived=directory.archived),
         "open_count": len(directory.open_to_you),

@@ -63,7 +63,7 @@ def invitations(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 def _rooms_for_newcomers(user: User) -> list[Room]:
     """Those that `user` may let people into, by name."""
-    rooms = Room.objects.visible_to(user).filter(archived_at=None)
+    rooms = Room.objects.visible_to(user).filter(archived_at=None, direct=False)
     belonging = {membership.room_id: membership for membership in user.memberships.all()}
     found = [
         room for room in rooms if Standing.of(user, room, belonging.get(room.pk)).may_add_people

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2s
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,7 @@ def room_page(
     variant, place_name = Variant.current(), request.place.name
     room, part, people = _shown(room, variant)
     items = news.on_page(room_items(user), room.pk, place_name)
+    name = items.room_name or room.called_by(user)
     composer = composer or Composer.of(membership)
     may_post = Standing.of(user, room, membership).may_post
     mould = _room_shell(
@@ -129,7 +130,8 @@ def room_page(
     values = {
         **about(request, items.items, room.pk),
         **_about_people(people, room.slug, variant),
-        "tab_title": fragments.tab_title(items.total, room.name, place_name),
+        "room_name": name,
+        "tab_title": fragments.tab_title(items.total, name, place_name),
         "version": room.version,
         "rows": part.html,
         "older": part.older,
@@ -184,6 +186,8 @@ def _room_shell(
 
 def _around_room(room: RoomDetails) -> dict[str, Any]:
     """Context of what all pages with messages show."""
+    if room.direct:
+        room = replace(room, name=gap("room_name"))
     return {
         "room": room,
         "details": room,
@@ -256,6 +260,7 @@ def _past(  # noqa: PLR0917
     values = {
         **about(request, room_items(user), room.pk),
         **_about_people(people, room.slug, variant),
+        "room_name": room.called_by(user),
         "rows": rows,
         "older": older,
         "newer": newer,
@@ -348,7 +353,7 @@ def _surroundings(request: AuthenticatedHttpRequest, room: Room) -> str:
     return (
         fragments.people(people.here, people.total, room.slug, variant)
         + fragments.typing(people.writing, variant)
-        + items.as_html(variant, room_name=room.name)
+        + items.as_html(variant, room_name=items.room_name or room.called_by(request.user))
         + fragments.seen(digest)
     )
 
@@ -363,7 +368,8 @@ def here(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
         language = Variant.current().language
         return HttpResponse(fragments.whole_people_list(people, len(people), slug, language))
     standing = Standing.of(request.user, found, membership)
-    context = {"room": found, "people": people, "standing": standing}
+    name = found.called_by(request.user)
+    context = {"room": found, "name": name, "people": people, "standing": standing}
     return render(request, "rooms/here.html", context)
 
 

@@ -37,6 +37,12 @@ def _entered(request: AuthenticatedHttpRequest, slug: str) -> Entered:
     return Entered(room, membership, Standing.of(request.user, room, membership))
 
 
+def _not_direct(room: Room) -> None:
+    """Nobody can leave a direct conversation, and there is nothing about it to be told or arranged."""
+    if room.direct:
+        raise Http404
+
+
 @require_http_methods(["GET", "POST"])
 @login_required
 def join(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
@@ -53,6 +59,7 @@ def join(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 def leave(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Go for good: what that means is said first."""
     room, membership, standing = _entered(request, slug)
+    _not_direct(room)
     if membership is None:
         return redirect("room-settings", room.slug)
     if request.method == "POST":
@@ -74,6 +81,7 @@ def leave(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 def change(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Name, topic and who writes, to be changed by those who may and read by the others."""
     entered = _entered(request, slug)
+    _not_direct(entered.room)
     if request.method == "POST":
         return _change(request, entered)
     room = entered.room
@@ -142,7 +150,14 @@ def members(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
         return redirect("members", entered.room.slug)
     memberships = entered.room.memberships.select_related("user")
     people = sorted(memberships, key=lambda each: (each.user.name.casefold(), each.pk))
-    context = {**entered._asdict(), "form": form, "memberships": people}
+    context = {
+        **entered._asdict(),
+        "name": entered.room.called_by(request.user),
+        "alone": entered.room.direct
+        and len(people) <= 2,  # they need not be led to this very place
+        "form": form,
+        "memberships": people,
+    }
     return render(request, "rooms/members.html", context)
 
 

@@ -58,6 +58,7 @@ def around(place_name: str, inside: PlaceStanding) -> dict[str, Any]:
         "inside": inside,
         "csrf_token": gap("csrf_token"),
         "room_items": gap("room_list"),
+        "direct_items": gap("direct_list"),
         "notices": gap("notices"),
     }
 
@@ -66,7 +67,7 @@ def about(
     request: AuthenticatedHttpRequest, items: Iterable[RoomItem], current: int | str = ""
 ) -> dict[str, Any]:
     """What fills the gaps of `around` for this reader."""
-    user = request.user
+    user, items = request.user, list(items)
     notices = get_messages(request)
     return {
         "reader": user.pk,
@@ -76,6 +77,7 @@ def about(
         "reader_hue": user.hue,
         "csrf_token": get_token(request),
         "room_list": room_list(items, current),
+        "direct_list": room_list(items, current, direct=True),
         "notices": mark_safe(render_to_string("_notices.html", {"messages": notices}))
         if notices
         else "",

@@ -22,7 +22,7 @@ from django.urls import resolve
 from playwright.sync_api import Page, Response, expect
 
 from rooms import urls
-from rooms.models import Invitation, Place, Role, User
+from rooms.models import Invitation, Place, Role, Room, User
 from tests import factories
 from tests.browser.conftest import Open, Watch
 from tests.browser.visitor import in_thread
@@ -110,6 +110,12 @@ def arrange() -> Scene:
     many[0].display_name = LONG[:60]
     many[0].save()
 
+    talk = Room.direct_with([ines, noor], by=tomasz)
+    factories.say(talk, ines, "Who has the key?")
+    factories.say(talk, noor, "مفتاح الباب معي")
+    for other in (noor, many[0]):
+        factories.say(Room.direct_with([other], by=tomasz), other, "hello")
+
     revoked = Invitation.make(by=ines)
     revoked.revoke()
     notices = factories.make_room("Pages notices", ines, tomasz, topic="Read these")
@@ -138,6 +144,8 @@ def arrange() -> Scene:
             "used_in": Invitation.make(by=ines, rooms=[private], max_uses=0).token,
             "outside": factories.make_room("Pages outside", ines).slug,
             "crowd": crowd.slug,
+            "talk": talk.slug,
+            "notes": Room.direct_with([], by=tomasz).slug,
             "many": many,
             "invitation": Invitation.make(by=ines).token,
             "revoked": revoked.token,
@@ -233,6 +241,16 @@ def unfolded(page: Page) -> None:
     expect(page.locator("details#make")).to_be_visible()
 
 
+def names_typed(page: Page) -> None:
+    page.get_by_role("textbox", name="To").fill("ines")
+    expect(page.get_by_role("button", name="Ines Castell")).to_be_visible()
+
+
+def names_refused(page: Page) -> None:
+    page.get_by_role("button", name="Go to the conversation").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
 def larger_box(page: Page) -> None:
     page.locator(".several").check(force=True)
     expect(page.get_by_role("textbox", name="Several lines")).to_be_visible()
@@ -318,6 +336,15 @@ CASES = [
     Case("rooms and one's menu", "tomasz", "/rooms/", do=own_menu, needs=("desk",)),
     Case("make", "tomasz", "/rooms/new/"),
     Case("make with mistakes", "tomasz", "/rooms/new/", do=sent(button="Make the room")),
+    Case("new message", "tomasz", "/direct/new/"),
+    Case("new message and who was found", "tomasz", "/direct/new/?names=pages&with=noor-pages",
+         do=names_typed),
+    Case("new message with mistakes", "tomasz",
+         "/direct/new/?person={many[0].pk}&person={ines.pk}&names=xyzzy",
+         do=names_refused),
+    Case("direct conversation", "tomasz", "/rooms/{talk}/"),
+    Case("people of a direct conversation", "tomasz", "/rooms/{talk}/members/"),
+    Case("notes to oneself", "tomasz", "/rooms/{notes}/"),
     Case("room", "tomasz", "/rooms/{full}/"),
     Case("room and a larger box", "tomasz", "/rooms/{full}/", do=larger_box),
     Case("room and an edit", "tomasz", "/rooms/{full}/", do=chosen("Edit", ".edit textarea")),
