@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import accounts, directory, messages, place, reader, rooms, settings, stream
+from .views import accounts, directory, messages, place, reader, rooms, settings, stream, unread
 
 urlpatterns = [
     path("", directory.home, name="home"),
@@ -17,6 +17,9 @@ urlpatterns = [
     path("composer/<str:version>/lost/", reader.connection_lost, name="connection-lost"),
     path("composer/<str:version>/pasted/", reader.pasted, name="pasted"),
     path("composer/<str:version>/poll/", reader.poller, name="poller"),
+    path("unread/", unread.catch_up, name="unread"),
+    path("unread/read/", unread.read, name="unread-read"),
+    path("unread/news/", unread.news_elsewhere, name="news"),
     path("rooms/", directory.rooms, name="rooms"),
     path("rooms/new/", directory.make, name="room-new"),
     path("rooms/<str:slug>/", rooms.room, name="room"),
@@ -33,6 +36,7 @@ urlpatterns = [
     path("rooms/<str:slug>/members/", settings.members, name="members"),
     path("rooms/<str:slug>/members/remove/", settings.remove, name="member-remove"),
     path("rooms/<str:slug>/<int:number>/", rooms.message, name="message"),
+    path("rooms/<str:slug>/<int:number>/unread/", unread.mark_unread, name="message-unread"),
     path("rooms/<str:slug>/<int:number>/edit/", messages.edit, name="message-edit"),
     path("rooms/<str:slug>/<int:number>/delete/", messages.delete, name="message-delete"),
 ]

@@ -9,7 +9,7 @@ from django.db import OperationalError
 
 from rooms.live import hub as hub_module
 from rooms.models import announcements
-from tests.factories import make_room, say
+from tests.factories import make_room, say, unread_of
 from tests.page import Page
 from tests.sockets import Socket, in_db, new_process, until, watching
 
@@ -61,10 +61,6 @@ def title(page: Page) -> str:
     return page.one("head>title").text
 
 
-def unread(room: Room, user: User) -> int:
-    return room.memberships.select_related("room").get(user=user).unread
-
-
 # On a page that is loaded, and in a poll
 
 
@@ -93,7 +89,7 @@ def test_looking_at_a_room_reads_it_and_no_other(
     say(open_room, alice, "one")
     say(private_room, alice, "one", "two")
     assert listed(opened(bob_client, open_room)) == {"Committee": "2", "Workbench": ""}
-    assert (unread(open_room, bob), unread(private_room, bob)) == (0, 2)
+    assert (unread_of(open_room, bob), unread_of(private_room, bob)) == (0, 2)
     assert listed(opened(bob_client, private_room)) == {"Committee": "", "Workbench": ""}
     assert title(opened(bob_client, private_room)) == "Committee · Millbrook Repair Café"
 
@@ -103,7 +99,7 @@ def test_reading_is_each_one_s_own(
 ) -> None:
     say(private_room, bob, "one")
     opened(bob_client, private_room)
-    assert (unread(private_room, bob), unread(private_room, alice)) == (0, 1)
+    assert (unread_of(private_room, bob), unread_of(private_room, alice)) == (0, 1)
 
 
 def test_a_disk_without_room_can_be_read(
@@ -112,14 +108,14 @@ def test_a_disk_without_room_can_be_read(
     page = opened(bob_client, open_room)
     say(open_room, alice, "one")
 
-    def full(room: Room, users: object) -> None:
+    def full(*_marked: object, **_how: object) -> None:
         raise OperationalError("database or disk is full")
 
     monkeypatch.setattr("rooms.models.Room.mark_read", full)
     assert opened(bob_client, open_room).numbers == [1]
     assert poll(page, bob_client, open_room)
     assert page.numbers == [1]
-    assert unread(open_room, bob) == 1
+    assert unread_of(open_room, bob) == 1
 
 
 def test_what_was_said_before_one_joined_is_read(
@@ -127,9 +123,9 @@ def test_what_was_said_before_one_joined_is_read(
 ) -> None:
     say(open_room, alice, "before")
     open_room.join(charlie)
-    assert unread(open_room, charlie) == 0
+    assert unread_of(open_room, charlie) == 0
     say(open_room, alice, "after")
-    assert unread(open_room, charlie) == 1
+    assert unread_of(open_room, charlie) == 1
 
 
 def test_a_page_of_the_past_reads_nothing(
@@ -138,9 +134,9 @@ def test_a_page_of_the_past_reads_nothing(
     say(open_room, alice, "one", "two", "three")
     bob_client.get(f"/rooms/{open_room.slug}/?before=2")
     bob_client.get(f"/rooms/{open_room.slug}/1/")
-    assert unread(open_room, bob) == 3
+    assert unread_of(open_room, bob) == 3
     opened(bob_client, open_room)
-    assert unread(open_room, bob) == 0
+    assert unread_of(open_room, bob) == 0
 
 
 def test_a_poll_brings_news_once(
@@ -164,7 +160,7 @@ def test_a_poll_reads_the_room_that_it_is_for_and_no_other(
     say(private_room, alice, "two")
     assert poll(page, bob_client, private_room)
     assert page.numbers == [1]
-    assert (unread(open_room, bob), unread(private_room, bob)) == (1, 0)
+    assert (unread_of(open_room, bob), unread_of(private_room, bob)) == (1, 0)
 
 
 def test_the_list_follows_rooms_that_are_made_renamed_archived_and_left(
@@ -238,10 +234,10 @@ async def test_sitting_in_a_room_reads_it_and_never_another(
         await in_db(say)(private_room, alice, "here")
 
         async def read() -> bool:
-            return bool(await in_db(unread)(private_room, bob) == 0)
+            return bool(await in_db(unread_of)(private_room, bob) == 0)
 
         await until(read, "bob has read what he looks at")
-        assert await in_db(unread)(open_room, bob) == 1
+        assert await in_db(unread_of)(open_room, bob) == 1
 
 
 @pytest.mark.django_db(transaction=True)

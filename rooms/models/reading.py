@@ -61,11 +61,13 @@ class RoomOf(NamedTuple):
     private: bool
     last_number: int
     last_read: int
+    held: bool  # unread, by their own wish
 
 
 _rooms_query = Prepared(
     lambda user: Membership.objects.filter(user=user, room__archived_at=None).values_list(
-        "room_id", "room__slug", "room__name", "room__private", "room__last_number", "last_read"
+        *("room_id", "room__slug", "room__name", "room__private"),
+        *("room__last_number", "last_read", "held_unread"),
     ),
     int,
 )

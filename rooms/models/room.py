@@ -21,7 +21,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy
 
 from .. import metrics
-from . import announcements, posting
+from . import announcements, posting, unread
 from .errors import KeyUsed, RoomClosed
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
@@ -29,7 +29,7 @@ from .prepared import Prepared
 from .user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from django.db.models import QuerySet
 
@@ -250,12 +250,12 @@ class Room(models.Model):
             if self.private:
                 announcements.access_ended([user.pk], self.pk)
 
-    def mark_read(self, user_ids: Iterable[int]) -> None:
-        """Everything said here so far has been before these people."""
-        number = Room.objects.filter(pk=self.pk).values("last_number")
-        Membership.objects.filter(
-            room=self, user_id__in=list(user_ids), last_read__lt=models.Subquery(number)
-        ).update(last_read=models.Subquery(number))
+    def mark_read(
+        self, user_ids: Collection[int], number: int | None = None, *, anew: bool = False
+    ) -> set[int]:
+        """Everything said here up to `number`, or so far, has been before these people. For those who
+        hold it unread only opening the room `anew` counts. Returns for whom that changed anything."""
+        return unread.mark_read(self.pk, user_ids, number, anew=anew)
 
     # Talking
 

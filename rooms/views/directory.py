@@ -23,7 +23,7 @@ from rooms.forms import RoomForm
 from rooms.live import presence
 from rooms.live.fragments import Variant
 from rooms.live.moulds import gap
-from rooms.models import Membership, Room
+from rooms.models import Membership, Room, unread
 from rooms.models.reading import rooms_visible_to
 from rooms.views import shell
 from rooms.views.shell import SHELLS, about, around
@@ -102,6 +102,7 @@ def read_directory(user: User, query: str = "", *, archived: bool = False) -> Di
     """
     visible = sorted(rooms_visible_to(user), key=lambda room: (room.name.casefold(), room.pk))
     in_use = [room for room in visible if not room.archived]
+    counts = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in in_use])
     put_away = [room for room in visible if room.archived]
     words = _folded(query).split()
     found = [room for room in (put_away if archived else in_use) if _matches(room, words)]
@@ -111,7 +112,11 @@ def read_directory(user: User, query: str = "", *, archived: bool = False) -> Di
     return Directory(
         query=query,
         archived=archived,
-        items=[_item(room, room.last_read) for room in in_use if room.last_read is not None],
+        items=[
+            RoomItem(room.pk, room.slug, room.name, room.private, counts.get(room.pk, 0))
+            for room in in_use
+            if room.last_read is not None
+        ],
         open_to_you=[_entry(room, present) for room in open_to_you],
         yours=[_entry(room, present) for room in yours],
         found=len(found),
@@ -131,11 +136,6 @@ def _matches(room: VisibleRoom, words: list[str]) -> bool:
 def _folded(text: str) -> str:
     """Without the differences that nobody means: capitals, full width, an accent's own code point."""
     return unicodedata.normalize("NFKC", text).casefold()
-
-
-def _item(room: VisibleRoom, last_read: int) -> RoomItem:
-    unread = max(0, room.last_number - last_read)
-    return RoomItem(room.pk, room.slug, room.name, room.private, unread)
 
 
 def _entry(room: VisibleRoom, present: Mapping[int, int]) -> Entry:
