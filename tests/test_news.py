@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import OperationalError
 
 from rooms.live import hub as hub_module
-from rooms.models import announcements
+from rooms.models import Room, announcements
 from tests.factories import make_room, say, unread_of
 from tests.page import Page
-from tests.sockets import Socket, in_db, new_process, until, watching
+from tests.sockets import Socket, in_db, new_process, socket, until, watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from django.test import Client
 
-    from rooms.models import Room, User
+    from rooms.models import User
 
 HTMX = {"HX-Request": "true"}
 
@@ -256,3 +256,169 @@ async def test_open_pages_follow_rooms_that_are_made_renamed_and_left(
         await in_db(open_room.change_details)(name="Werkbank", topic="")
         while "Werkbank</span>" not in await news(there):
             pass
+
+
+# Several pages of one reader
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_is_deleted_is_uncounted_on_an_open_page(
+    alice: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    page = await in_db(opened)(bob_client, private_room)
+    async with watching(bob_client, private_room) as there:
+        there.page = page
+        first, _second = await in_db(say)(open_room, alice, "one", "two")
+        while listed(page)["Workbench"] != "2":
+            await news(there)
+        await in_db(first.delete_for_everybody)(by=alice)
+        while listed(page)["Workbench"] != "1":
+            await news(there)
+        assert title(page).startswith("(1) ")
+        assert page.one("#catch-up .count").text == "1 unread"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_opening_a_room_tells_the_reader_s_other_pages(
+    alice: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    await in_db(say)(open_room, alice, "one")
+    page = await in_db(opened)(bob_client, private_room)
+    assert listed(page)["Workbench"] == "1"
+    async with watching(bob_client, private_room) as there, watching(alice, private_room) as alices:
+        there.page = page
+        await in_db(opened)(bob_client, open_room)
+        await news(there)
+        assert listed(page)["Workbench"] == ""
+        assert title(page).startswith("Committee")
+        await in_db(say)(private_room, alice, "nothing to do with it")
+        await alices.until("nothing to do")
+        assert 'id="room-list"' not in alices.words
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_marking_as_unread_and_as_read_tells_all_pages(
+    alice: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    await in_db(say)(open_room, alice, "one", "two")
+    here = await in_db(opened)(bob_client, open_room)
+    elsewhere = await in_db(opened)(bob_client, private_room)
+    async with (
+        watching(bob_client, open_room) as first,
+        watching(bob_client, private_room) as second,
+    ):
+        first.page, second.page = here, elsewhere
+        await in_db(bob_client.post)(f"/rooms/{open_room.slug}/2/unread/")
+        await news(first)
+        await news(second)
+        assert listed(here) == listed(elsewhere) == {"Committee": "", "Workbench": "1"}
+        assert title(here).startswith("(1) Workbench")
+        await in_db(bob_client.post)("/unread/read/", {"read": f"{open_room.pk}-2"})
+        await news(first)
+        await news(second)
+        assert listed(here) == listed(elsewhere) == {"Committee": "", "Workbench": ""}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_opening_a_room_that_is_held_unread_tells_its_own_pages_too(
+    alice: User, bob: User, bob_client: Client, open_room: Room
+) -> None:
+    await in_db(say)(open_room, alice, "one")
+    page = await in_db(opened)(bob_client, open_room)
+    async with watching(bob_client, open_room) as there:
+        there.page = page
+        await in_db(bob_client.post)(f"/rooms/{open_room.slug}/1/unread/")
+        await news(there)
+        assert listed(page) == {"Workbench": "1"}
+        await in_db(opened)(bob_client, open_room)
+        await news(there)
+        assert listed(page) == {"Workbench": ""}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_an_open_page_leaves_unread_what_is_held_so(
+    alice: User, bob: User, bob_client: Client, open_room: Room
+) -> None:
+    await in_db(say)(open_room, alice, "one")
+    await in_db(opened)(bob_client, open_room)
+    async with watching(bob_client, open_room), watching(alice, open_room):
+        await in_db(bob_client.post)(f"/rooms/{open_room.slug}/1/unread/")
+        await in_db(say)(open_room, bob, "two")
+        await in_db(say)(open_room, bob, "three")
+
+        async def read() -> bool:
+            return bool(await in_db(unread_of)(open_room, alice) == 0)
+
+        await until(read, "alice, who looks on, has read it")
+        assert await in_db(unread_of)(open_room, bob) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_a_page_catches_up_with_is_read_and_told_to_the_others(
+    alice: User, bob: User, bob_client: Client, open_room: Room, private_room: Room
+) -> None:
+    """As when a train leaves a tunnel: nothing more is said then."""
+    late = await in_db(opened)(bob_client, open_room)
+    async with watching(bob_client, private_room) as there:
+        there.page = await in_db(opened)(bob_client, private_room)
+        await in_db(say)(open_room, alice, "one")
+        while listed(there.page)["Workbench"] != "1":
+            await news(there)
+        await until(lambda: not hub_module.hub()._stirred, "the hub is done with it")
+        async with socket(bob_client, open_room, page=late) as back:
+            await back.resume(late.cursor)
+            assert late.numbers == [1]
+            while listed(there.page)["Workbench"]:
+                await news(there)
+        assert await in_db(unread_of)(open_room, bob) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_what_only_the_look_at_the_database_finds_is_read_and_told_as_well(
+    *,
+    alice: User,
+    bob: User,
+    charlie: User,
+    open_room: Room,
+    private_room: Room,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With Redis away nothing is heard of what another process stores."""
+    await in_db(private_room.add)(charlie)
+    await in_db(open_room.add)(charlie)
+    async with watching(bob, open_room) as there, watching(charlie, private_room) as elsewhere:
+        monkeypatch.setattr(announcements, "_send", lambda _group, _event: None)
+        await in_db(say)(open_room, alice, "unheard")
+        await hub_module.hub()._sweep()
+        await there.until("unheard")
+        while '<span class="count">1' not in await news(elsewhere):
+            pass
+
+        async def read() -> bool:
+            return bool(await in_db(unread_of)(open_room, bob) == 0)
+
+        await until(read, "bob, who looks on, has read it")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_room_that_could_not_be_marked_is_marked_later(
+    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark_read, failures = Room.mark_read, 0
+
+    def full(*arguments: Any, **how: Any) -> Any:
+        nonlocal failures
+        failures += 1
+        if failures < 3:
+            raise OperationalError("database or disk is full")
+        return mark_read(*arguments, **how)
+
+    monkeypatch.setattr(Room, "mark_read", full)
+    async with watching(bob, open_room):
+        await in_db(say)(open_room, alice, "one")
+
+        async def read() -> bool:
+            return bool(await in_db(unread_of)(open_room, bob) == 0)
+
+        await until(read, "it was tried until it was done")
+    assert failures == 3

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from ..models import Room
 from . import fragments
@@ -121,7 +122,11 @@ class Stream:
         variant = self.reader.variant
         read = [row for row in history.rows if self.new is None or row.number < self.new]
         new = history.rows[len(read) :]
-        line = fragments.new_line(variant.language) if new and (read or history.has_older) else ""
+        line = (
+            fragments.new_line(variant.language)
+            if new and (read or history.has_older)
+            else SafeString()
+        )
         with variant.active():
             return render_to_string(
                 "stream/plain_head.html",

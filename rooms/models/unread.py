@@ -143,16 +143,17 @@ def mark_read(
 def mark_done(user: int, upto: Mapping[int, int]) -> None:
     """The reader is done with what each of the rooms (the keys) has up to a number, held unread or not.
     What was said after it stays unread. Two statements."""
-    theirs = Membership.objects.filter(user=user, room__in=upto)
+    theirs = Membership.objects.filter(user=user)
+    last = theirs.values_list("room_id", "room__last_number")
     # No further than there are messages: what is yet to be said has been before nobody.
-    last = dict(theirs.values_list("room_id", "room__last_number"))
-    if not last:
+    done = {room: min(upto[room], number) for room, number in last if room in upto}
+    if not done:
         return
     number = Case(
-        *(When(room=room, then=Value(min(upto[room], last[room]))) for room in last),
+        *(When(room=room, then=Value(number)) for room, number in done.items()),
         output_field=PositiveBigIntegerField(),
     )
-    marked = theirs.filter(room__in=last).filter(Q(last_read__lt=number) | Q(held_unread=True))
+    marked = theirs.filter(room__in=done).filter(Q(last_read__lt=number) | Q(held_unread=True))
     if marked.update(last_read=Greatest(F("last_read"), number), held_unread=False):
         announcements.reading_changed([user])
 

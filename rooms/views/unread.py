@@ -54,8 +54,9 @@ class Unread(NamedTuple):
     others: list[Section]  # without rows
 
     @property
-    def everything(self) -> list[str]:
-        return [section.read for section in (*self.sections, *self.others)]
+    def everything(self) -> str:
+        """What marks all of it as read."""
+        return " ".join(section.read for section in (*self.sections, *self.others))
 
 
 def _unread(user: int, items: Iterable[RoomItem], variant: Variant) -> Unread:
@@ -106,12 +107,10 @@ def _tab_title(request: AuthenticatedHttpRequest, items: Iterable[RoomItem]) -> 
 @require_POST
 @login_required
 def read(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The reader is done with each `read`, which names a room and the number of a message: with all that
-    is up to there. What names nothing of theirs is left alone."""
-    upto = {}
-    for each in request.POST.getlist("read"):
-        if found := READ.fullmatch(each):
-            upto[int(found[1])] = int(found[2])
+    """The reader is done with what `read` names: rooms, each up to the number of a message. What is not
+    theirs is left alone."""
+    named = map(READ.fullmatch, request.POST.get("read", "").split())
+    upto = {int(each[1]): int(each[2]) for each in named if each}
     unread.mark_done(request.user.pk, upto)
     if not request.htmx:
         return redirect("unread")
