@@ -422,3 +422,54 @@ async def test_a_room_that_could_not_be_marked_is_marked_later(
 
         await until(read, "it was tried until it was done")
     assert failures == 3
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_page_that_was_told_nothing_learns_of_it_in_the_end(
+    *,
+    alice: User,
+    bob_client: Client,
+    open_room: Room,
+    private_room: Room,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With Redis away, of a room that nobody has open in this process."""
+    page = await in_db(opened)(bob_client, private_room)
+    async with watching(bob_client, private_room) as there:
+        there.page, hub = page, hub_module.hub()
+        monkeypatch.setattr(announcements, "_send", lambda _group, _event: None)
+        await in_db(say)(open_room, alice, "unheard")
+        await hub._check_news()
+        await news(there)
+        assert listed(page)["Workbench"] == "1"
+        frames = there.words.count('id="room-list"')
+        await hub._check_news()
+        await in_db(say)(private_room, alice, "before bob's eyes")
+        await hub._check_news()
+        await in_db(opened)(bob_client, open_room)
+        await hub._check_news()
+        await news(there)
+        assert listed(page)["Workbench"] == ""
+        assert there.words.count('id="room-list"') == frames + 1
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_page_that_was_told_is_not_told_again(
+    alice: User,
+    bob_client: Client,
+    open_room: Room,
+    private_room: Room,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = await in_db(opened)(bob_client, private_room)
+    async with watching(bob_client, private_room) as there:
+        there.page, hub = page, hub_module.hub()
+        await in_db(say)(open_room, alice, "heard")
+        while listed(page)["Workbench"] != "1":
+            await news(there)
+        await until(lambda: not hub._stirred, "the hub is done with it")
+        pushed: list[object] = []
+        monkeypatch.setattr(hub, "_reach", lambda *how: pushed.append(how))
+        await hub._check_news()
+        assert hub._marks, "there was something to look at"
+        assert pushed == []

@@ -33,7 +33,7 @@ from channels.consumer import AsyncConsumer, get_handler_name
 from django.db import connections
 
 from .. import metrics
-from ..models import Membership, Place, Room, RoomDetails, Row, Step, announcements
+from ..models import Membership, Place, Room, RoomDetails, Row, Step, announcements, unread
 from ..models.announcements import PLACE_GROUP, room_group
 from . import access, fragments, news, presence, threads
 from .connections import (
@@ -62,6 +62,7 @@ PRESENCE_INTERVAL = 0.3  # seconds; comings and goings in between are one push
 READ_DELAY = 0.5  # seconds from "something is new" to marking it read for those who look on
 AGREE_DELAY = 0.1  # seconds from "somebody has read something" to telling their other pages
 NEWS_DELAY = 1.0  # seconds from "something is new" to telling those who look elsewhere
+NEWS_CHECK = 10.0  # seconds; what pages should have been told of other rooms, and were not
 HEARTBEAT = 10.0  # seconds; a page whose socket is silent for 25 goes back to polling
 ACCESS_CHECK = 15.0  # seconds; ends what an announcement that got lost should have ended
 DRAIN_AT_ONCE = 50  # connections that a process that ends closes together …
@@ -89,7 +90,9 @@ class Hub(AsyncConsumer):
         ] = {}  # rooms, and who was shown there what they had missed
         self._readers: dict[
             int | None, set[int]
-        ] = {}  # who has read what is to be told to their pages
+        ] = {}  # who read something, by the room that it was in
+        self._marks: dict[int, set[unread.Mark]] = {}  # of each reader here, at the last look
+        self._told: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()  # digests of news
         self._tasks: set[asyncio.Task[Any]] = set()
         self.ringer = Ringer(self.hear)
         self.closed_as_too_slow = 0  # connections, since the process began
@@ -108,6 +111,7 @@ class Hub(AsyncConsumer):
         self._start(self._every(presence.RENEWAL, self._renew_leases))
         self._start(self._every(HEARTBEAT, self._beat))
         self._start(self._every(ACCESS_CHECK, self._check_access))
+        self._start(self._every(NEWS_CHECK, self._check_news))
         self._start(self._watch_presence())
         while True:
             try:
@@ -560,9 +564,28 @@ class Hub(AsyncConsumer):
             stirred = None if room_id is None else {room_id}
             await self._guarded(partial(self._push_news, users, stirred))
 
-    async def _push_news(self, users: set[int], stirred: set[int] | None = None) -> None:
+    async def _check_news(self) -> None:
+        """What lost announcements should have told: one query for all readers, and more only for those
+        in whose rooms, other than those they look at, something is otherwise than at the last look."""
+        looked_at: dict[int, set[int]] = {}
+        for room in self.rooms.values():
+            for user in room.users():
+                looked_at.setdefault(user, set()).add(room.pk)
+        found = await in_db(unread.marks)(looked_at)
+        marks = {
+            user: {mark for mark in of_user if mark.held or mark.room not in looked_at[user]}
+            for user, of_user in found.items()
+        }
+        changed = {user for user in marks if marks[user] != self._marks.get(user, set())}
+        self._marks = marks
+        await self._push_news(changed, only_new=True)
+
+    async def _push_news(
+        self, users: set[int], stirred: set[int] | None = None, *, only_new: bool = False
+    ) -> None:
         """Tell the pages of these people what their list of rooms looks like now, but not the page of
-        the one room that was `stirred`: it shows what was said itself."""
+        the one room that was `stirred`: it shows what was said itself. With `only_new` only pages that
+        were not told just this."""
         pages = [
             (room, connection)
             for room in self.rooms.values()
@@ -577,6 +600,10 @@ class Hub(AsyncConsumer):
         )
         for room, connection in pages:
             told = news.on_page(items[connection.reader.user], room.pk, place)
+            digest = told.digest
+            if only_new and digest == self._told.get(connection):
+                continue
+            self._told[connection] = digest
             self._reach(room, methodcaller("push_news", told), [connection])
             await asyncio.sleep(0)  # each is rendered for one reader; others need not wait for all
 

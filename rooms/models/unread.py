@@ -38,6 +38,9 @@ SELECT m.user_id, m.room_id,
     (SELECT COUNT(*) FROM (SELECT 1 {_UNREAD} LIMIT {COUNTED}) found)
 {_MEMBERSHIPS}
 """  # noqa: S608  # nothing of it comes from outside
+_MARKS = f"""
+SELECT m.user_id, m.room_id, r.version, m.last_read, m.held_unread {_MEMBERSHIPS}
+"""
 _SPANS = f"""
 SELECT m.room_id, m.last_read, r.last_number, (SELECT number {_UNREAD} LIMIT 1 OFFSET %s)
 {_MEMBERSHIPS} AND m.room_id IN ({{rooms}})
@@ -80,6 +83,26 @@ def of_reader(user: int, rooms: Iterable[tuple[int, int | None]]) -> dict[int, i
     if all(last_read is None or last_number <= last_read for last_number, last_read in rooms):
         return {}
     return counts([user])[user]
+
+
+class Mark(NamedTuple):
+    """A room with something after what somebody has read: equal as long as nothing changes there."""
+
+    room: int
+    version: int
+    last_read: int
+    held: bool
+
+
+def marks(users: Collection[int]) -> dict[int, set[Mark]]:
+    """What `counts` would count, without counting. One statement."""
+    found: dict[int, set[Mark]] = {user: set() for user in users}
+    if found:
+        with connection.cursor() as cursor:
+            cursor.execute(_MARKS.format(people=_places(found)), [*found])
+            for user, room, version, last_read, held in cursor.fetchall():
+                found[user].add(Mark(room, version, last_read, bool(held)))
+    return found
 
 
 def first_unread(membership: Membership) -> int | None:
