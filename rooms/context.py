@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.functional import SimpleLazyObject
 
-from .models import Membership, Place, PlaceStanding, User
+from .models import Membership, Place, PlaceStanding, User, unread
 from .models.direct import called, talkers_of
 from .models.reading import rooms_of
 from .models.user import FACE_HUES, initials
@@ -26,17 +26,24 @@ class RoomItem(NamedTuple):
     slug: str
     name: str
     private: bool
-    unread: int
+    unread: int  # at most `unread.COUNTED`
     direct: bool = False
     others: int = 0  # people of a direct conversation but the reader
     hue: int = 0  # of the only other's face
+    held: bool = False  # unread by the member's own wish, also on a page of the room itself
 
     @classmethod
-    def of(cls, membership: Membership) -> RoomItem:
+    def of(cls, membership: Membership, unread: int) -> RoomItem:
         """Needs `membership.room` loaded."""
         room = membership.room
         return cls(
-            room.pk, room.slug, room.name, room.private, membership.unread, direct=room.direct
+            room.pk,
+            room.slug,
+            room.name,
+            room.private,
+            unread,
+            direct=room.direct,
+            held=membership.held_unread,
         )
 
     @property
@@ -48,9 +55,13 @@ class RoomItem(NamedTuple):
     def initials(self) -> str:
         return initials(self.name)
 
-    def read(self) -> RoomItem:
-        """The same with nothing unread."""
-        return self._replace(unread=0)
+    def opened(self) -> RoomItem:
+        """The same once its member has opened the room."""
+        return self._replace(unread=0, held=False)
+
+    def seen(self) -> RoomItem:
+        """As a page of the room shows it: what is said there is read, unless it is held unread."""
+        return self if self.held else self._replace(unread=0)
 
 
 def arranged(items: Sequence[RoomItem], reader: int, talkers: Talkers) -> list[RoomItem]:
@@ -72,10 +83,21 @@ def _called(item: RoomItem, reader: int, talkers: Mapping[int, str]) -> RoomItem
 
 def room_items(user: User) -> list[RoomItem]:
     """What `user` belongs to: the rooms, by name, and then the direct conversations, the last active
-    first. One query, and one more if there are any of these."""
+    first. One query, one more if there are any of these, and one more if anything came since they last
+    looked."""
+    rooms = rooms_of(user)
+    counts = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in rooms])
     items = [
-        RoomItem(pk, slug, name, private, max(0, last_number - last_read), direct=direct)
-        for pk, slug, name, private, direct, last_number, last_read in rooms_of(user)
+        RoomItem(
+            room.pk,
+            room.slug,
+            room.name,
+            room.private,
+            counts.get(room.pk, 0),
+            direct=room.direct,
+            held=room.held,
+        )
+        for room in rooms
     ]
     return arranged(items, user.pk, talkers_of(user) if any_direct(items) else {})
 

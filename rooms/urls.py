@@ -14,6 +14,7 @@ from .views import (
     rooms,
     settings,
     stream,
+    unread,
 )
 
 urlpatterns = [
@@ -34,6 +35,9 @@ urlpatterns = [
     path("composer/<str:version>/pasted/", reader.pasted, name="pasted"),
     path("composer/<str:version>/poll/", reader.poller, name="poller"),
     path("direct/new/", direct.new, name="direct-new"),
+    path("unread/", unread.catch_up, name="unread"),
+    path("unread/read/", unread.read, name="unread-read"),
+    path("unread/news/", unread.news_elsewhere, name="news"),
     path("rooms/", directory.rooms, name="rooms"),
     path("rooms/new/", directory.make, name="room-new"),
     path("rooms/<str:slug>/", rooms.room, name="room"),
@@ -51,6 +55,7 @@ urlpatterns = [
     path("rooms/<str:slug>/members/moderators/", settings.appoint, name="member-moderator"),
     path("rooms/<str:slug>/members/remove/", settings.remove, name="member-remove"),
     path("rooms/<str:slug>/<int:number>/", rooms.message, name="message"),
+    path("rooms/<str:slug>/<int:number>/unread/", unread.mark_unread, name="message-unread"),
     path("rooms/<str:slug>/<int:number>/edit/", messages.edit, name="message-edit"),
     path("rooms/<str:slug>/<int:number>/delete/", messages.delete, name="message-delete"),
 ]

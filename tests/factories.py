@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from rooms.models import Role, Room, User
+from rooms.models import Role, Room, User, unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +39,11 @@ def make_room(
 def say(room: Room, author: User, *bodies: str) -> list[Message]:
     """Messages by `author`, one for each body."""
     return [room.post(author, body, key=secrets.token_urlsafe(9)) for body in bodies]
+
+
+def unread_of(room: Room, user: User) -> int:
+    """How much of the room is unread for the user."""
+    return unread.counts([user.pk])[user.pk].get(room.pk, 0)
 
 
 def make_crowd(room: Room, size: int) -> list[User]:

@@ -176,6 +176,7 @@ GETS = (
     "leave/",
     "join/",
     "1/",
+    "1/unread/",
     "1/edit/",
     "1/delete/",
 )
@@ -190,6 +191,7 @@ POSTS = (
     "members/",
     "members/moderators/",
     "members/remove/",
+    "1/unread/",
     "1/edit/",
     "1/delete/",
 )
@@ -432,8 +434,9 @@ def test_what_is_unread_is_counted_and_read(
 
 @pytest.mark.parametrize("look", ["room", "direct", "past", "directory", "changes"])
 def test_the_number_of_queries_grows_with_nothing(
-    look: str, bob: User, bob_client: Client, open_room: Room, talk: Room
+    look: str, alice: User, bob: User, bob_client: Client, open_room: Room, talk: Room
 ) -> None:
+    say(make_room("Elsewhere", alice, bob), alice, "so that something is unread before, too")
     address = {
         "room": path(open_room),
         "direct": path(talk),

@@ -424,7 +424,9 @@ def test_a_page_takes_as_many_queries_however_much_there_is(
     ]
     for address in addresses:
         queries(bob_client, address)  # what is read once and kept
-    say(open_room, alice, "unread, as there is below")
+    # Something unread, here and elsewhere, and here more than a page shows: as there is below
+    say(open_room, alice, *("unread" for _ in range(PAGE + 1)))
+    say(make_room("Other", alice, bob), alice, "elsewhere")
     small = {address: queries(bob_client, address) for address in addresses}
 
     crowd = make_crowd(open_room, 45)

@@ -51,6 +51,8 @@ GET   changes                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+
 GET   stream                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 GET   here                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 GET   message                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   message-unread          --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
+POST  message-unread          --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
 POST  typing                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 POST  draft                   ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 POST  send                    ++++++0>>  00++0+0>>  !!!!!!0>>  +++!!!0>>  00++0+0>>
@@ -90,6 +92,9 @@ IN_PLACE = """
                               oabgdn  oabgdn
 GET   home                    ++++>>  ++++>>
 GET   rooms                   ++++>>  ++++>>
+GET   unread                  ++++>>  ++++>>
+POST  unread-read             ++++>>  ++++>>
+GET   news                    ++++++  ++++++
 GET   room-new                +++->>  ++-->>
 POST  room-new                +++->>  ++-->>
 GET   place                   ++-->>  ++-->>
@@ -222,6 +227,7 @@ REQUESTS = {
     "send": said,
     "message": of_message,
     "message-edit": of_message,
+    "message-unread": of_message,
     "message-delete": of_message,
     "room-settings": with_form(name="Otherwise", topic=""),
     "room-archive": with_form(to="archive"),

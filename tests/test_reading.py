@@ -61,8 +61,8 @@ def test_the_rooms_of_somebody(
     say(open_room, alice, "one", "two")
     make_room("Put away", alice, bob).archive()
     assert {*reading.rooms_of(bob)} == {
-        (open_room.pk, open_room.slug, "Workbench", False, False, 2, 0),
-        (private_room.pk, private_room.slug, "Committee", True, False, 0, 0),
+        (open_room.pk, open_room.slug, "Workbench", False, False, 2, 0, False),
+        (private_room.pk, private_room.slug, "Committee", True, False, 0, 0, False),
     }
     assert reading.rooms_of(charlie) == []
 

@@ -99,10 +99,12 @@ class Connection(Protocol):
 
 @dataclass(slots=True)
 class OpenRoom:
-    """A room with a page open in this process. `version` is what its connections have been sent."""
+    """A room with a page open in this process. `version` is what its connections have been sent, and
+    `number` the last message that was there with it."""
 
     pk: int
     version: int
+    number: int = 0
     connections: set[Connection] = field(default_factory=set)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     heard: list[dict[str, Any]] = field(default_factory=list)  # events not pushed yet

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
@@ -194,6 +194,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.held = []
         room = await hub().enter(self.room_id, self)
         missed = await in_db(catch_up)(self.room_id, int(after), self.reader.variant)
+        if missed:
+            hub().caught_up(self.room_id, self.reader.user)
         for html in missed:
             self.push(Frame(html))
             await self._taken()
@@ -310,15 +312,29 @@ def _alive(version: int) -> Frame:
     return Frame(fragments.alive(version))
 
 
+class Missed(NamedTuple):
+    """Frames that take a page to the present, and the number of the last message that came."""
+
+    frames: list[str]
+    number: int | None
+
+
 def catch_up(room_id: int, after: int, variant: Variant) -> list[str]:
     """Frames that take a page from version `after` to the present, however far that is."""
+    return missed(room_id, after, variant).frames
+
+
+def missed(room_id: int, after: int, variant: Variant) -> Missed:
+    """As `catch_up`, and what a page that shows it has shown."""
     if entrance.version(room_id) == after:
-        return []
+        return Missed([], None)
     room = Room.objects.get(pk=room_id)
     steps = room.steps_after(after)
     if steps is not None and not fragments.too_far(steps):
         frames = fragments.frames(steps, variant)
         if sum(map(len, frames)) <= CATCH_UP_SIZE:
-            return frames
+            posted = [step.row.number for step in steps if step.posts and step.row]
+            return Missed(frames, max(posted, default=None))
     room, part = parts.current(room, variant)
-    return [fragments.whole_list(part.html, room.version, part.older, room.slug, variant)]
+    whole = fragments.whole_list(part.html, room.version, part.older, room.slug, variant)
+    return Missed([whole], part.last)

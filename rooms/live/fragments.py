@@ -15,9 +15,11 @@ socket's catch-up and its live frames may overlap in any order, and each change 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -93,8 +95,9 @@ def _opens_day(row: Row) -> bool:
     return timezone.localdate(row.previous_at) != timezone.localdate(row.created_at)
 
 
-def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
-    """In the active variant. With `swap` it is to be put where that says, without the day it may open."""
+def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> SafeString:
+    """In the active variant. With `swap` it is to be put where that says, without the day it may open.
+    `scope` tells its id from another room's on the same page."""
     at = timezone.localtime(row.created_at)
     opens_day = _opens_day(row)
     shape = mould(
@@ -111,7 +114,7 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
     )
     return shape.fill(
         {
-            "number": row.number,
+            "number": f"{scope}{row.number}",
             "address": reverse("message", args=[row.slug, row.number]),
             "author": row.author,
             "hue": row.hue,
@@ -142,6 +145,25 @@ def rows(shown: Iterable[Row], variant: Variant, marked: int | None = None) -> S
             _row(each, marked=True) if each.number == marked else row(each, variant)
             for each in shown
         ]
+    return mark_safe("".join(html))
+
+
+@lru_cache(maxsize=ROWS_KEPT)
+def _row_apart(row: Row, variant: Variant) -> SafeString:
+    with variant.active():
+        return _row(row, scope=f"{row.room}-")
+
+
+def rows_apart(shown: Iterable[Row], variant: Variant) -> SafeString:
+    """Messages of a room on a page with other rooms, where those in between may be missing: a message
+    says who speaks, and on which day, unless the one above it does."""
+    html: list[str] = []
+    above: Row | None = None
+    for each in shown:
+        follows = each.continues and above is not None and above.number == each.number - 1
+        day = above.created_at if above is not None else None
+        html.append(_row_apart(replace(each, continues=follows, previous_at=day), variant))
+        above = each
     return mark_safe("".join(html))
 
 
@@ -312,6 +334,28 @@ def refused(key: str, error: str, variant: Variant, *, new_key: str = "") -> str
         return render_to_string(
             "stream/refused.html", {"key": key, "error": error, "new_key": new_key}
         )
+
+
+@lru_cache(maxsize=len(settings.LANGUAGES))
+def new_line(language: str) -> SafeString:
+    """What stands between the messages that a reader had read when they came and the others."""
+    with translation.override(language):
+        return render_to_string("rooms/_new_line.html")
+
+
+def behind(unread: int, slug: str, first: int, language: str) -> SafeString:
+    """Above a page that does not reach back to the first message that is unread."""
+    with translation.override(language):
+        return render_to_string(
+            "rooms/_behind.html", {"unread": unread, "slug": slug, "first": first}
+        )
+
+
+@lru_cache(maxsize=1_000)
+def catch_up_link(unread: int, language: str, *, current: bool) -> SafeString:
+    """Where all that is unread stands together; `current` on that page itself."""
+    with translation.override(language):
+        return render_to_string("_catch_up_link.html", {"unread": unread, "current": current})
 
 
 @lru_cache(maxsize=ROWS_KEPT)

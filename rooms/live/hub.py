@@ -33,7 +33,7 @@ from channels.consumer import AsyncConsumer, get_handler_name
 from django.db import connections
 
 from .. import metrics
-from ..models import Membership, Place, Room, RoomDetails, Row, Step, announcements
+from ..models import Membership, Place, Room, RoomDetails, Row, Step, announcements, unread
 from ..models.announcements import PLACE_GROUP, room_group
 from . import access, fragments, news, presence, threads
 from .connections import (
@@ -60,7 +60,9 @@ BUSY = 0.05  # times as long; what is heard that soon was waiting for the push t
 SWEEP = 3.0  # seconds between two looks at the database; with a dead channel layer messages take as long
 PRESENCE_INTERVAL = 0.3  # seconds; comings and goings in between are one push
 READ_DELAY = 0.5  # seconds from "something is new" to marking it read for those who look on
+AGREE_DELAY = 0.1  # seconds from "somebody has read something" to telling their other pages
 NEWS_DELAY = 1.0  # seconds from "something is new" to telling those who look elsewhere
+NEWS_CHECK = 10.0  # seconds; what pages should have been told of other rooms, and were not
 HEARTBEAT = 10.0  # seconds; a page whose socket is silent for 25 goes back to polling
 ACCESS_CHECK = 15.0  # seconds; ends what an announcement that got lost should have ended
 DRAIN_AT_ONCE = 50  # connections that a process that ends closes together …
@@ -82,6 +84,15 @@ class Hub(AsyncConsumer):
         self._look = asyncio.Event()
         self._stirred: dict[int, float] = {}  # rooms, and when each was last heard of
         self._stirred_task: asyncio.Task[None] | None = None
+        self._shown: set[int] = set()  # rooms with messages that were pushed, to be marked as read
+        self._caught_up: dict[
+            int, set[int]
+        ] = {}  # rooms, and who was shown there what they had missed
+        self._readers: dict[
+            int | None, set[int]
+        ] = {}  # who read something, by the room that it was in
+        self._marks: dict[int, set[unread.Mark]] = {}  # of each reader here, at the last look
+        self._told: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()  # digests of news
         self._tasks: set[asyncio.Task[Any]] = set()
         self.ringer = Ringer(self.hear)
         self.closed_as_too_slow = 0  # connections, since the process began
@@ -100,6 +111,7 @@ class Hub(AsyncConsumer):
         self._start(self._every(presence.RENEWAL, self._renew_leases))
         self._start(self._every(HEARTBEAT, self._beat))
         self._start(self._every(ACCESS_CHECK, self._check_access))
+        self._start(self._every(NEWS_CHECK, self._check_news))
         self._start(self._watch_presence())
         while True:
             try:
@@ -207,8 +219,8 @@ class Hub(AsyncConsumer):
             room = self.rooms.get(room_id)
             if room is None:
                 joined = await self._join(room_group(room_id))
-                version = await in_db(self._version)(room_id)
-                room = self.rooms[room_id] = OpenRoom(room_id, version, joined=joined)
+                version, number = await in_db(self._version)(room_id)
+                room = self.rooms[room_id] = OpenRoom(room_id, version, number, joined=joined)
             room.connections.add(connection)
             room.empty_since = None
         self._moved.add((room_id, connection.reader.user))
@@ -216,8 +228,9 @@ class Hub(AsyncConsumer):
         return room
 
     @staticmethod
-    def _version(room_id: int) -> int:
-        return Room.objects.values_list("version", flat=True).get(pk=room_id)
+    def _version(room_id: int) -> tuple[int, int]:
+        """The room's version and the number of its last message."""
+        return Room.objects.values_list("version", "last_number").get(pk=room_id)
 
     def leave(self, room_id: int, connection: Connection) -> None:
         """The connection is gone. Its reader stays for `GRACE` seconds unless another page is open."""
@@ -291,8 +304,17 @@ class Hub(AsyncConsumer):
     async def place_stirred(self, event: dict[str, Any]) -> None:
         """Something was said in a room; those who sit in another may want to know, but not at once."""
         self._stirred[event["room"]] = time.monotonic()
-        if self._stirred_task is None or self._stirred_task.done():
-            self._stirred_task = self._start(self._tell_of_stirred())
+        self._look_at_stirred()
+
+    async def reading_changed(self, event: dict[str, Any]) -> None:
+        """Somebody has read more or less than before, which all of their pages are to agree about."""
+        here = {user for room in self.rooms.values() for user in room.users()}
+        users = here.intersection(event["users"])
+        if not users:
+            return
+        if not self._readers:
+            self._start(self._tell_readers())
+        self._readers.setdefault(event["room"], set()).update(users)
 
     async def people_changed(self, event: dict[str, Any]) -> None:
         """Somebody is called otherwise, or belongs to other rooms than before."""
@@ -330,6 +352,7 @@ class Hub(AsyncConsumer):
         made = asyncio.get_running_loop().time()
         metrics.DELIVERIES.inc(len(room.connections))
         room.version = steps[-1].version
+        self._note_shown(room, steps)
         self._reach(room, lambda each: each.push_steps(steps, rendered[each.reader.variant]))
         ended = asyncio.get_running_loop().time()
         room.rests_until = ended + REST * (ended - began)
@@ -378,12 +401,14 @@ class Hub(AsyncConsumer):
             metrics.GAPS.inc()
         if found is None:
             # So far behind that the pages should rather load their newest page: they resume and do.
-            room.version = await in_db(self._version)(room.pk)
+            room.version, room.number = await in_db(self._version)(room.pk)
             for connection in list(room.connections):
                 self._end(room, connection, TRY_AGAIN_LATER)
         elif found:
             logger.info("room %s: repaired %s changes", room.pk, len(found))
             await self._push(room, found)
+            self._stirred[room.pk] = time.monotonic()  # it may be that nobody else will say so
+            self._look_at_stirred()
 
     @staticmethod
     def _steps(room_id: int, version: int) -> list[Step] | None:
@@ -476,23 +501,54 @@ class Hub(AsyncConsumer):
 
     # Other rooms
 
+    def _note_shown(self, room: OpenRoom, steps: Sequence[Step]) -> None:
+        """What is pushed is read, by those who are there a moment later. Also where no announcement came,
+        as the sweep found it."""
+        posted = [step.row.number for step in steps if step.posts and step.row]
+        if posted:
+            room.number = max(room.number, *posted)
+            self._shown.add(room.pk)
+            self._look_at_stirred()
+
+    def caught_up(self, room_id: int, user: int) -> None:
+        """A page of the room has been sent what it had missed: that is read as well."""
+        if room_id in self.rooms:
+            self._caught_up.setdefault(room_id, set()).add(user)
+            self._look_at_stirred()
+
+    def _look_at_stirred(self) -> None:
+        if self._stirred_task is None or self._stirred_task.done():
+            self._stirred_task = self._start(self._tell_of_stirred())
+
     async def _tell_of_stirred(self) -> None:
         """Look at each room until nothing was heard of it for `NEWS_DELAY` before: what is said within
         `STIR_INTERVAL` after an event is announced by that event, too."""
-        while self._stirred:
+        while self._stirred or self._shown or self._caught_up:
             await asyncio.sleep(READ_DELAY)
             await self._guarded(self._mark_read)
             await asyncio.sleep(NEWS_DELAY - READ_DELAY)
             await self._guarded(self._mark_read)  # what was said in between has been seen as well
             stirred, soon = set(self._stirred), time.monotonic() - NEWS_DELAY
             self._stirred = {room: heard for room, heard in self._stirred.items() if heard > soon}
-            await self._guarded(partial(self._tell, stirred))
+            if stirred:
+                await self._guarded(partial(self._tell, stirred))
 
     async def _mark_read(self) -> None:
-        for room_id in self._stirred.keys() & self.rooms.keys():
-            users = self.rooms[room_id].users()
-            if users:
-                await in_db(Room(pk=room_id).mark_read)(users)
+        """For those who look on. Their pages of other rooms are told what was said after this, by
+        `_tell`, and so need not be told that it was read, unless that is over or was long ago."""
+        shown, self._shown = self._shown, set()
+        caught_up, self._caught_up = self._caught_up, {}
+        for room_id in (shown | caught_up.keys()) & self.rooms.keys():
+            room, late = self.rooms[room_id], caught_up.get(room_id, set())
+            users = room.users() if room_id in shown else room.users() & late
+            try:
+                read = await in_db(Room(pk=room_id).mark_read)(users, room.number)
+                told = read & late if room_id in self._stirred else read
+                if told:
+                    await in_db(announcements.reading_changed)(told, room_id)
+            except Exception:
+                logger.exception("room %s was not marked as read and will be", room_id)
+                self._shown.add(room_id)
 
     async def _tell(self, room_ids: set[int]) -> None:
         here = {user for room in self.rooms.values() for user in room.users()}
@@ -509,9 +565,35 @@ class Hub(AsyncConsumer):
         found = Membership.objects.filter(room_id__in=room_ids, user_id__in=among)
         return list(found.values_list("user_id", "room__direct"))
 
-    async def _push_news(self, users: set[int], stirred: set[int] | None = None) -> None:
+    async def _tell_readers(self) -> None:
+        await asyncio.sleep(AGREE_DELAY)
+        readers, self._readers = self._readers, {}
+        for room_id, users in readers.items():
+            stirred = None if room_id is None else {room_id}
+            await self._guarded(partial(self._push_news, users, stirred))
+
+    async def _check_news(self) -> None:
+        """What lost announcements should have told: one query for all readers, and more only for those
+        in whose rooms, other than those they look at, something is otherwise than at the last look."""
+        looked_at: dict[int, set[int]] = {}
+        for room in self.rooms.values():
+            for user in room.users():
+                looked_at.setdefault(user, set()).add(room.pk)
+        found = await in_db(unread.marks)(looked_at)
+        marks = {
+            user: {mark for mark in of_user if mark.held or mark.room not in looked_at[user]}
+            for user, of_user in found.items()
+        }
+        changed = {user for user in marks if marks[user] != self._marks.get(user, set())}
+        self._marks = marks
+        await self._push_news(changed, only_new=True)
+
+    async def _push_news(
+        self, users: set[int], stirred: set[int] | None = None, *, only_new: bool = False
+    ) -> None:
         """Tell the pages of these people what their list of rooms looks like now, but not the page of
-        the one room that was `stirred`: it shows what was said itself."""
+        the one room that was `stirred`: it shows what was said itself. With `only_new` only pages that
+        were not told just this."""
         pages = [
             (room, connection)
             for room in self.rooms.values()
@@ -526,6 +608,10 @@ class Hub(AsyncConsumer):
         )
         for room, connection in pages:
             told = news.on_page(items[connection.reader.user], room.pk, place)
+            digest = told.digest
+            if only_new and digest == self._told.get(connection):
+                continue
+            self._told[connection] = digest
             self._reach(room, methodcaller("push_news", told), [connection])
             await asyncio.sleep(0)  # each is rendered for one reader; others need not wait for all
 

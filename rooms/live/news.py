@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from django.template.loader import render_to_string
 
 from ..context import RoomItem, any_direct, arranged
+from ..models import unread
 from ..models.direct import talkers_of_all
 from ..models.reading import memberships_shown
+from ..models.unread import COUNTED
 from . import fragments
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ class News:
 
     @property
     def total(self) -> int:
-        """How many messages are unread in the other rooms."""
-        return sum(item.unread for item in self.items)
+        """How many messages are unread in the other rooms; no more than `COUNTED` matter."""
+        return min(COUNTED, sum(item.unread for item in self.items))
 
     @property
     def current_item(self) -> RoomItem | None:
@@ -48,6 +50,16 @@ class News:
     def as_html(self, variant: Variant, *, room_name: str = "") -> str:
         """Out-of-band swaps of the list and the title. An open room need not be in the reader's list:
         then the caller says how it is called."""
+        with variant.active():  # a room may be called by a word of the language
+            name = self.room_name or room_name
+        return self._as_html(variant, fragments.tab_title(self.total, name, self.place))
+
+    def beside(self, variant: Variant, tab_title: str = "", *, catching_up: bool = False) -> str:
+        """The same for a page that is no room's, whose title stays, or becomes what the caller says.
+        `catching_up` if it is the one to which the link to all that is unread leads."""
+        return self._as_html(variant, tab_title, catching_up=catching_up)
+
+    def _as_html(self, variant: Variant, tab_title: str, *, catching_up: bool = False) -> str:
         current = self.current_item
         with variant.active():
             return render_to_string(
@@ -56,25 +68,27 @@ class News:
                     "items": self.items,
                     "room": {"pk": self.current},
                     "heading": current.title if current and current.direct else "",
-                    "tab_title": fragments.tab_title(
-                        self.total, self.room_name or room_name, self.place
-                    ),
+                    "catching_up": catching_up,
+                    "tab_title": tab_title,
                 },
             )
 
 
 def of_users(users: Iterable[int]) -> dict[int, tuple[RoomItem, ...]]:
-    """The list of each of the people, as `context.room_items`. One query, and one more if there are
+    """The list of each of the people, as `context.room_items`. Two queries, and one more if there are
     direct conversations among these."""
     found: dict[int, list[RoomItem]] = {user: [] for user in users}
+    counts = unread.counts(found)
     for membership in memberships_shown().filter(user_id__in=found).select_related("room"):
-        found[membership.user_id].append(RoomItem.of(membership))
+        count = counts[membership.user_id].get(membership.room_id, 0)
+        found[membership.user_id].append(RoomItem.of(membership, count))
     talkers = talkers_of_all(found) if any(map(any_direct, found.values())) else {}
     return {user: tuple(arranged(items, user, talkers)) for user, items in found.items()}
 
 
 def on_page(items: Iterable[RoomItem], current: int, place: str) -> News:
-    """As the page of the `current` room shows it: nothing is unread in the room that one looks at."""
+    """As the page of the `current` room shows it: nothing is unread in the room that one looks at, but
+    for what one holds unread."""
     return News(
-        tuple(item.read() if item.pk == current else item for item in items), current, place
+        tuple(item.seen() if item.pk == current else item for item in items), current, place
     )

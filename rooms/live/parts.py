@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
+
+from django.utils.safestring import mark_safe
 
 from ..models.reading import names_of
 from . import fragments
@@ -27,10 +30,20 @@ if TYPE_CHECKING:
 SIZE_KEPT = 16 * 1024 * 1024  # characters; a page of short messages has some 75,000
 
 
+class Start(NamedTuple):
+    """Where a message begins in a part: in characters, with the day that it opens."""
+
+    at: int
+    number: int
+    author: int
+    deleted: bool
+
+
 class Part(NamedTuple):
     """Consecutive rows, and what is known of those around them."""
 
     html: SafeString
+    starts: tuple[Start, ...]
     first: int | None
     last: int | None
     has_older: bool
@@ -46,6 +59,24 @@ class Part(NamedTuple):
     def newer(self) -> int | None:
         """The number after which there is more."""
         return self.last if self.has_newer else None
+
+    def first_for(self, reader: int, after: int) -> int | None:
+        """The number of the first message after a number that can be unread for the reader."""
+        return next(
+            (
+                start.number
+                for start in self.starts
+                if start.number > after and start.author != reader and not start.deleted
+            ),
+            None,
+        )
+
+    def with_line(self, line: str, before: int) -> SafeString:
+        """The rows with a line of the reader's own before a message, if there is one above it."""
+        at = next(start.at for start in self.starts if start.number == before)
+        if not at and not self.has_older:
+            return self.html
+        return mark_safe(self.html[:at] + line + self.html[at:])
 
     def names_hold(self, now: Mapping[int, str]) -> bool:
         return all(now.get(author) == name for author, name in self.names.items())
@@ -116,8 +147,14 @@ def made(
 ) -> tuple[Room, Part]:
     """The part out of the database, and the room at that moment."""
     history = room.history(before=before, after=after)
+    html = [fragments.row(row, variant) for row in history.rows]
+    ends = accumulate(map(len, html), initial=0)
     part = Part(
-        fragments.rows(history.rows, variant),
+        mark_safe("".join(html)),
+        tuple(
+            Start(at, row.number, row.author, row.deleted)
+            for at, row in zip(ends, history.rows, strict=False)
+        ),
         history.rows[0].number if history.rows else None,
         history.rows[-1].number if history.rows else None,
         history.has_older,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
 from ..models import Room, User
 from . import fragments
@@ -32,8 +33,8 @@ class Stream:
     """One reader's endless page. It can only be added to: whatever changes or vanishes ends it, with a
     word to the browser to load it again."""
 
-    def __init__(self, room_id: int, slug: str, reader: Reader) -> None:
-        self.room_id, self.slug, self.reader = room_id, slug, reader
+    def __init__(self, room_id: int, slug: str, reader: Reader, new: int | None = None) -> None:
+        self.room_id, self.slug, self.reader, self.new = room_id, slug, reader, new
         self.again: int | None = 0  # seconds before the browser loads it again, if it is to
         self.queue: asyncio.Queue[str | Step | None] = asyncio.Queue(QUEUE)
 
@@ -80,13 +81,16 @@ class Stream:
         room = await hub().enter(self.room_id, self)
         try:
             history, name = await database_sync_to_async(self._history)()
+            hub().caught_up(self.room_id, self.reader.user)
             yield self._head(history, name)
             if room.people is not None:
                 yield self._people(room.people)
             async for piece in self._live(history.room.version):
                 yield piece
             if self.again is not None:
-                yield render_to_string("stream/plain_again.html", {"seconds": self.again})
+                yield render_to_string(
+                    "stream/plain_again.html", {"seconds": self.again, "new": self.new or ""}
+                )
         finally:
             hub().leave(self.room_id, self)
 
@@ -119,11 +123,18 @@ class Stream:
 
     def _head(self, history: History, name: str) -> str:
         variant = self.reader.variant
+        read = [row for row in history.rows if self.new is None or row.number < self.new]
+        new = history.rows[len(read) :]
+        line = (
+            fragments.new_line(variant.language)
+            if new and (read or history.has_older)
+            else SafeString()
+        )
         with variant.active():
             return render_to_string(
                 "stream/plain_head.html",
                 {
-                    "rows": fragments.rows(history.rows, variant),
+                    "rows": fragments.rows(read, variant) + line + fragments.rows(new, variant),
                     "room": history.room,
                     "name": name,
                     "user": self.reader.user,

@@ -88,6 +88,13 @@ def people_changed(user_ids: Iterable[int]) -> None:
     _after_commit(PLACE_GROUP, {"type": "people.changed", "users": list(user_ids)})
 
 
+def reading_changed(user_ids: Iterable[int], room_id: int | None = None) -> None:
+    """These people have read more or less than before: of `room_id`, whose own pages show that by
+    themselves, or of any room if it is None."""
+    event = {"type": "reading.changed", "users": list(user_ids), "room": room_id}
+    _after_commit(PLACE_GROUP, event)
+
+
 def access_ended(user_ids: Iterable[int], room_id: int | None = None) -> None:
     """These people may no longer read `room_id`, or anything if it is None."""
     _after_commit(PLACE_GROUP, {"type": "access.ended", "users": list(user_ids), "room": room_id})

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from . import announcements
 from .message import Message
 from .permissions import MODERATES
 from .user import User
@@ -25,6 +26,11 @@ class Membership(models.Model):
     listed = models.BooleanField(
         default=True,
         help_text=_("Whether the room is in this person's list before anything was said in it."),
+    )
+    held_unread = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("Whether this person marked it unread: then no open page marks it as read."),
     )
     draft = models.TextField(blank=True)
     draft_key = models.CharField(
@@ -50,10 +56,12 @@ class Membership(models.Model):
     def moderates(self) -> bool:
         return self.is_moderator and self.may_moderate
 
-    @property
-    def unread(self) -> int:
-        """How many messages came since this person last looked. Needs `room` loaded."""
-        return max(0, self.room.last_number - self.last_read)
+    def mark_unread(self, number: int) -> None:
+        """From the message with this number on nothing has been read. That holds, whatever pages are
+        open, until this person opens the room anew or marks it as read."""
+        self.last_read, self.held_unread = max(0, number - 1), True
+        self.save(update_fields=["last_read", "held_unread"])
+        announcements.reading_changed([self.user_id])
 
     def save_draft(self, text: str, key: str) -> None:
         """Keep what was typed, with the key that it will be posted under: so a draft whose message

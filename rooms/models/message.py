@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from . import announcements
 from .errors import MessageRefused
 from .permissions import demand
 from .user import User, initials
@@ -193,6 +194,7 @@ class Message(models.Model):
             message.body, message.deleted_at, message.version = "", timezone.now(), room.step()
             message.save(update_fields=["body", "deleted_at", "version"])
             room.announce(message.as_row(room, message.author))
+            announcements.room_stirred(room.pk)  # it is unread for nobody any more
         return True
 
     def _as_now(self) -> Message:

@@ -38,6 +38,12 @@ COUNTED = """
 UPDATE rooms_room SET version = %s, last_number = %s, last_author_id = %s, last_at = %s, run = %s
 WHERE id = %s
 """
+# Who writes has read what stands above. PostgreSQL takes the two in one round trip.
+READ = """
+UPDATE rooms_membership SET last_read = %s
+WHERE room_id = %s AND user_id = %s AND NOT held_unread AND last_read < %s
+"""
+READ_AND_COUNTED = f"WITH read AS ({READ}) {COUNTED}"
 
 
 class LockedRoom(NamedTuple):
@@ -134,19 +140,23 @@ def store(message: Message) -> bool:
 
 
 def count(message: Message, run: int) -> None:
-    """Write into the room that the message is its last, and the `run`th under its author's name."""
+    """Write into the room that the message is its last, and the `run`th under its author's name; and
+    that its author has read up to there, unless they hold the room unread."""
+    read = [message.number, message.room_id, message.author_id, message.number]
+    counted = [
+        message.version,
+        message.number,
+        message.author_id,
+        _value(message.created_at),
+        run,
+        message.room_id,
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            COUNTED,
-            [
-                message.version,
-                message.number,
-                message.author_id,
-                _value(message.created_at),
-                run,
-                message.room_id,
-            ],
-        )
+        if connection.vendor == "postgresql":
+            cursor.execute(READ_AND_COUNTED, [*read, *counted])
+        else:
+            cursor.execute(READ, read)
+            cursor.execute(COUNTED, counted)
 
 
 def _value(moment: datetime | None) -> Any:

@@ -67,6 +67,7 @@ class RoomOf(NamedTuple):
     direct: bool
     last_number: int
     last_read: int
+    held: bool  # unread, by their own wish
 
 
 def memberships_shown() -> QuerySet[Membership]:
@@ -82,7 +83,7 @@ _rooms_query = Prepared(
         .filter(user=user)
         .values_list(
             *("room_id", "room__slug", "room__name", "room__private", "room__direct"),
-            *("room__last_number", "last_read"),
+            *("room__last_number", "last_read", "held_unread"),
         )
     ),
     int,

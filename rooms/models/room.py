@@ -21,7 +21,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy
 
 from .. import metrics
-from . import announcements, direct, posting
+from . import announcements, direct, posting, unread
 from .errors import KeyUsed, ModeratorsOnly, RoomClosed, TooManyPeople
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
@@ -347,12 +347,12 @@ class Room(models.Model):
         found = list(headless.values_list(models.Subquery(eldest), flat=True))
         Membership.objects.filter(pk__in=found).update(is_moderator=True)
 
-    def mark_read(self, user_ids: Iterable[int]) -> None:
-        """Everything said here so far has been before these people."""
-        number = Room.objects.filter(pk=self.pk).values("last_number")
-        Membership.objects.filter(
-            room=self, user_id__in=list(user_ids), last_read__lt=models.Subquery(number)
-        ).update(last_read=models.Subquery(number))
+    def mark_read(
+        self, user_ids: Collection[int], number: int | None = None, *, anew: bool = False
+    ) -> set[int]:
+        """Everything said here up to `number`, or so far, has been before these people. For those who
+        hold it unread only opening the room `anew` counts. Returns for whom that changed anything."""
+        return unread.mark_read(self.pk, user_ids, number, anew=anew)
 
     # Talking
 

@@ -15,6 +15,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from rooms.live import fragments
 from rooms.live.fragments import Variant
+from rooms.live.moulds import gap
+from rooms.models.unread import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,6 +51,16 @@ def room_list(
             if item.direct == direct
         )
     )
+
+
+@register.simple_tag
+def catch_up(items: Iterable[RoomItem] | SafeString, current: bool | str = False) -> SafeString:
+    """The link to all that is unread, with how much that is. `current` on that page itself. Where the
+    list of rooms is a gap, so is this."""
+    if isinstance(items, SafeString):
+        return gap("catch_up")
+    unread = min(COUNTED, sum(item.unread for item in items))
+    return fragments.catch_up_link(unread, Variant.current().language, current=bool(current))
 
 
 @register.simple_tag(takes_context=True)

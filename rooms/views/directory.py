@@ -24,7 +24,7 @@ from rooms.forms import RoomForm
 from rooms.live import presence
 from rooms.live.fragments import Variant
 from rooms.live.moulds import gap
-from rooms.models import Membership, Room
+from rooms.models import Membership, Room, unread
 from rooms.models.direct import talkers_of
 from rooms.models.permissions import demand
 from rooms.models.reading import rooms_visible_to
@@ -104,16 +104,17 @@ def _address(**parameters: str) -> str:
 
 
 def read_directory(user: User, query: str = "", *, archived: bool = False) -> Directory:
-    """The rooms that `user` may see, by name, in one query however many there are, and one more for the
-    names of their direct conversations, if there are any: these are in no directory.
+    """The rooms that `user` may see, by name, in one query however many there are, one more for the names
+    of their direct conversations, if there are any (these are in no directory), and one more for what is
+    unread, if anything is.
 
     The search is done here: SQLite knows capitals of ASCII alone, and the names are at hand.
     """
     all_visible = rooms_visible_to(user)
+    all_in_use = [room for room in all_visible if not room.archived]
+    counts = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in all_in_use])
     items = [
-        _item(room, room.last_read)
-        for room in all_visible
-        if room.last_read is not None and not room.archived
+        _item(room, counts.get(room.pk, 0)) for room in all_in_use if room.last_read is not None
     ]
     visible = sorted(
         (room for room in all_visible if not room.direct),
@@ -151,8 +152,7 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _item(room: VisibleRoom, last_read: int) -> RoomItem:
-    unread = max(0, room.last_number - last_read)
+def _item(room: VisibleRoom, unread: int) -> RoomItem:
     return RoomItem(room.pk, room.slug, room.name, room.private, unread, direct=room.direct)
 
 

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2s
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError
@@ -18,11 +18,12 @@ from django_htmx.http import trigger_client_event
 
 from ..context import inside_of, room_items
 from ..live import fragments, news, parts, presence
-from ..live.consumers import catch_up
+from ..live.consumers import missed
 from ..live.fragments import Variant
 from ..live.moulds import gap
 from ..live.people import everybody, named, named_with
 from ..models import Standing, announcements
+from ..models.unread import first_unread
 from . import shell
 from .doors import SIGNED_OUT_PAGE, entered_or_404, live, reader_required, room_or_404
 from .reader import composer_urls
@@ -106,11 +107,16 @@ def room_page(
     """The page on which one talks."""
     user = request.user
     presence.renew("here", [(room.pk, user.pk)], "page", presence.GRACE)
-    if membership is not None and membership.last_read < room.last_number:
-        _mark_read(room, user)
     variant, place_name = Variant.current(), request.place.name
+    all_items = room_items(user)
     room, part, people = _shown(room, variant)
-    items = news.on_page(room_items(user), room.pk, place_name)
+    unread = next((item.unread for item in all_items if item.pk == room.pk), 0)
+    new = _new(part, membership, unread) if membership and unread else New(None, None)
+    if membership and (membership.last_read < room.last_number or membership.held_unread):
+        held = membership.held_unread
+        _mark_read(room, user, room.last_number, anew=True, held=held)
+    opened = [item.opened() if item.pk == room.pk else item for item in all_items]
+    items = news.on_page(opened, room.pk, place_name)
     name = items.room_name or room.called_by(user)
     composer = composer or Composer.of(membership)
     may_post = Standing.of(user, room, membership).may_post
@@ -133,7 +139,13 @@ def room_page(
         "room_name": name,
         "tab_title": fragments.tab_title(items.total, name, place_name),
         "version": room.version,
-        "rows": part.html,
+        "rows": part.with_line(fragments.new_line(variant.language), new.shown)
+        if new.shown
+        else part.html,
+        "new": new.shown or "",
+        "behind": fragments.behind(unread, room.slug, new.above, variant.language)
+        if new.above
+        else "",
         "older": part.older,
         "key": composer.keys[0],
         "line": composer.line,
@@ -171,6 +183,8 @@ def _room_shell(
         **_around_room(room),
         "tab_title": gap("tab_title"),
         "version": gap("version"),
+        "new": gap("new"),
+        "behind": gap("behind"),
         "membership": member,
         "may_post": may_post,
         "kept": gap("kept") if kept and not may_post else "",
@@ -220,10 +234,31 @@ def _shown(
     return room, part, people[room.pk]
 
 
-def _mark_read(room: Room, user: User) -> None:
-    """Whoever can't be written down as having read may read all the same: with a full disk, say."""
+class New(NamedTuple):
+    """The number of the first message that is unread when a page is made: `shown` on the page, or
+    `above` it."""
+
+    shown: int | None
+    above: int | None
+
+
+def _new(part: Part, membership: Membership, unread: int) -> New:
+    if part.older is not None and part.older > membership.last_read + 1:
+        first = first_unread(membership)
+        if first is not None and first < part.older:
+            return New(None, first)
+    return New(part.first_for(membership.user_id, membership.last_read), None)
+
+
+def _mark_read(
+    room: Room, user: User, number: int, *, anew: bool = False, held: bool = False
+) -> None:
+    """Up to what the reader's page shows. Whoever can't be written down as having read may read all the
+    same: with a full disk, say."""
     try:
-        room.mark_read([user.pk])
+        if room.mark_read([user.pk], number, anew=anew):
+            # Other pages of the room show something unread there only if it was held so.
+            announcements.reading_changed([user.pk], None if held else room.pk)
     except DatabaseError as error:
         logger.warning("room %s not marked as read: %s", room.pk, error)
 
@@ -247,7 +282,10 @@ def _past(  # noqa: PLR0917
     older: int | None,
     newer: int | None,
     people: People,
+    *,
+    unread_from: bool = False,
 ) -> HttpResponse:
+    """`unread_from` if the page is one message's, which the reader may mark unread from there on."""
     user, variant = request.user, Variant.current()
     mould = _past_shell(
         room.details,
@@ -256,6 +294,7 @@ def _past(  # noqa: PLR0917
         inside_of(request),
         older=older is not None,
         newer=newer is not None,
+        unread_from=unread_from,
     )
     values = {
         **about(request, room_items(user), room.pk),
@@ -277,6 +316,7 @@ def _past_shell(
     *,
     older: bool,
     newer: bool,
+    unread_from: bool,
 ) -> Mould:
     context = {
         **around(place_name, inside),
@@ -284,6 +324,7 @@ def _past_shell(
         "rows": gap("rows"),
         "older": gap("older") if older else None,
         "newer": gap("newer") if newer else None,
+        "unread_from": unread_from,
     }
     return shell.made("rooms/past.html", language, context)
 
@@ -292,7 +333,7 @@ def _past_shell(
 @login_required
 def message(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpResponse:
     """The message among its neighbours. For htmx its row alone: an edit given up puts it back."""
-    found = room_or_404(request, slug)
+    found, membership = entered_or_404(request, slug)
     chosen = found.messages.select_related("author").filter(number=number).first()
     if chosen is None:
         raise Http404
@@ -303,7 +344,8 @@ def message(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRe
     rows = fragments.rows(history.rows, Variant.current(), number)
     older = history.rows[0].number if history.has_older else None
     newer = history.rows[-1].number if history.has_newer else None
-    return _past(request, history.room, rows, older, newer, people_in(found.pk))
+    people, member = people_in(found.pk), membership is not None
+    return _past(request, history.room, rows, older, newer, people, unread_from=member)
 
 
 @require_GET
@@ -332,14 +374,14 @@ def changes(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 
 
 def changes_after(request: AuthenticatedHttpRequest, room: Room) -> str:
-    """What came after the cursor that the request carries, if it does."""
+    """What came after the cursor that the request carries, if it does. That has been read, then."""
     after = _number(request, "after", 18)
     if after is None:
         return ""
-    frames = catch_up(room.pk, after, Variant.current())
-    if frames:
-        _mark_read(room, request.user)
-    return "".join(frames)
+    came = missed(room.pk, after, Variant.current())
+    if came.number is not None:
+        _mark_read(room, request.user, came.number)
+    return "".join(came.frames)
 
 
 def _surroundings(request: AuthenticatedHttpRequest, room: Room) -> str:

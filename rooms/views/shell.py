@@ -17,7 +17,7 @@ from django.utils import translation
 from django.utils.safestring import mark_safe
 
 from rooms.live.moulds import Mould, gap
-from rooms.templatetags.pieces import room_list
+from rooms.templatetags.pieces import catch_up, room_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -59,6 +59,7 @@ def around(place_name: str, inside: PlaceStanding) -> dict[str, Any]:
         "csrf_token": gap("csrf_token"),
         "room_items": gap("room_list"),
         "direct_items": gap("direct_list"),
+        "current_room": gap("current_room"),
         "notices": gap("notices"),
     }
 
@@ -78,6 +79,8 @@ def about(
         "csrf_token": get_token(request),
         "room_list": room_list(items, current),
         "direct_list": room_list(items, current, direct=True),
+        "catch_up": catch_up(items),
+        "current_room": current,
         "notices": mark_safe(render_to_string("_notices.html", {"messages": notices}))
         if notices
         else "",

@@ -77,6 +77,7 @@ def arrange() -> Scene:
             "tomasz": "Tomasz Wilk",
             "noor": "نور حدّاد",
             "nobody": "",
+            "zoe": "Zoë Moreau",
         }.items()
     }
     ines, tomasz, noor = people["ines"], people["tomasz"], people["noor"]
@@ -88,6 +89,7 @@ def arrange() -> Scene:
     full = factories.make_room(
         "Pages full", ines, tomasz, noor, topic=f"What is on the bench, and {LONG[:120]}"
     )
+    full.add(people["zoe"])
     for number in range(60):
         factories.say(full, (ines, tomasz, noor)[number // 2 % 3], f"message {number}")
     last = [
@@ -359,6 +361,10 @@ CASES = [
     Case("past", "tomasz", "/rooms/{full}/?before=60"),
     Case("one message", "tomasz", "/rooms/{full}/30/"),
     Case("one message at the end", "tomasz", "/rooms/{full}/{mine}/"),
+    Case("catch up", "ines", "/unread/"),
+    Case("catch up with nothing", "nobody", "/unread/"),
+    Case("mark unread", "tomasz", "/rooms/{full}/30/unread/"),
+    Case("room with what is new", "zoe", "/rooms/{full}/"),
     Case("settings", "ines", "/rooms/{full}/settings/"),
     Case("settings of an archived room", "ines", "/rooms/{archived}/settings/"),
     Case("about", "tomasz", "/rooms/{full}/settings/"),
@@ -554,7 +560,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
     not_pages = {
         "home", "reader-style", "composer-input", "connection-lost", "poller", "pasted", "changes",
         "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
-        "invitation-qr", "member-moderator",
+        "invitation-qr", "member-moderator", "news", "unread-read",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
