@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import accounts, directory, messages, place, reader, rooms, settings, stream
+from .views import accounts, directory, messages, place, reader, rooms, search, settings, stream
 
 urlpatterns = [
     path("", directory.home, name="home"),
@@ -17,6 +17,7 @@ urlpatterns = [
     path("composer/<str:version>/lost/", reader.connection_lost, name="connection-lost"),
     path("composer/<str:version>/pasted/", reader.pasted, name="pasted"),
     path("composer/<str:version>/poll/", reader.poller, name="poller"),
+    path("search/", search.messages, name="search"),
     path("rooms/", directory.rooms, name="rooms"),
     path("rooms/new/", directory.make, name="room-new"),
     path("rooms/<str:slug>/", rooms.room, name="room"),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from .errors import MessageRefused
+from .searching import index
 from .user import User, initials
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ class Message(models.Model):
                 return False
             message.body, message.edited_at, message.version = body, timezone.now(), room.step()
             message.save(update_fields=["body", "edited_at", "version"])
+            index.add(message)
             room.announce(message.as_row(room, message.author))
         return True
 
@@ -191,6 +193,7 @@ class Message(models.Model):
                 return False
             message.body, message.deleted_at, message.version = "", timezone.now(), room.step()
             message.save(update_fields=["body", "deleted_at", "version"])
+            index.remove(message)
             room.announce(message.as_row(room, message.author))
         return True
 
