@@ -401,6 +401,10 @@ def test_by_date(alice: User, bob: User, open_room: Room) -> None:
     second_noon = noon + timedelta(days=1)
     assert bodies(alice, "kettle", since=second_noon) == ["kettle three", "kettle two"]
     assert bodies(alice, "kettle", until=second_noon) == ["kettle one"]
+    assert bodies(alice, "-two", until=second_noon + timedelta(days=9)) == [
+        "kettle three",
+        "kettle one",
+    ]
     assert bodies(alice, "", since=second_noon, until=second_noon + timedelta(days=1)) == [
         "kettle two"
     ]

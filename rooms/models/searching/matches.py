@@ -31,6 +31,11 @@ TICK = 10_000  # instructions of SQLite's between two looks at the clock
 SAMPLE = 4_000  # newest messages that tell how common it is what is looked for
 COMMON = 60  # matches among these: then going through more of them is quicker than the index
 WALK = 150_000  # messages that are gone through at most
+# Of a reader's rooms the index is asked too, where they have less of all messages than this.
+NARROW = 0.05
+NARROW_IN_GIN = 0.5  # which fetches whatever is not ruled out by it, so it is worth more there
+ROOMS_IN_GIN = 50
+ROOMS = 1_000  # with more, reading the question itself takes long
 
 
 class SearchTooLong(Exception):
@@ -44,11 +49,19 @@ class Wanted:
     phrases: Sequence[Phrase]
     without: Sequence[Phrase]
     rooms: Sequence[int]  # those that the reader sees, or some of them
-    narrow: bool  # whether few of all messages are in these
+    narrow: bool  # whether the index is to be asked for them
     authors: Sequence[int] | None = None
     since: datetime | None = None
     until: datetime | None = None
     below: int | None = None  # keys of messages
+
+
+def is_narrow(rooms: int, share: float) -> bool:
+    """Whether to ask the index for these rooms, in which this share of all messages is. If not, those in
+    other rooms are left out one by one."""
+    if is_postgresql() and rooms <= ROOMS_IN_GIN and share < NARROW_IN_GIN:
+        return True
+    return rooms <= ROOMS and share < NARROW
 
 
 def newest(wanted: Wanted, limit: int) -> list[int]:
@@ -62,7 +75,9 @@ def newest(wanted: Wanted, limit: int) -> list[int]:
 def bodies(keys: Sequence[int]) -> dict[int, str]:
     """What these messages say."""
     if is_postgresql():
-        return dict(_rows("SELECT id, body FROM rooms_message WHERE id = ANY(%s)", [list(keys)]))
+        return dict(
+            _rows("SELECT id, body FROM rooms_message WHERE id = ANY(%s::bigint[])", [list(keys)])
+        )
     listed = "SELECT value FROM json_each(%s)"
     sql = f"SELECT id, body FROM rooms_message WHERE id IN ({listed})"  # noqa: S608
     return dict(_rows(sql, [json.dumps(list(keys))]))
@@ -124,33 +139,41 @@ def _fts5_any(words: Iterable[str]) -> str:
 
 
 def fts5_expression(wanted: Wanted) -> str:
-    """All that is to be found by the index alone, as FTS5 is asked for it."""
+    """All that is to be found by the index alone, as FTS5 is asked for it; "" if that is nothing."""
     asked = [_fts5_phrase(phrase) for phrase in wanted.phrases]
     if wanted.authors is not None:
         asked.append(_fts5_any(f'"{author_word(author)}"' for author in wanted.authors))
-    if wanted.narrow or not asked:
+    if wanted.narrow:
         asked.append(_fts5_any(f'"{room_word(room)}"' for room in wanted.rooms))
     expression = " AND ".join(asked)
-    if wanted.without:
+    if wanted.without and asked:
         expression = f"({expression}) NOT {_fts5_any(map(_fts5_phrase, wanted.without))}"
     return expression
 
 
 def _newest_by_fts5(wanted: Wanted, limit: int) -> list[int]:
-    # CROSS JOIN: the index is the outer loop, which gives the order and ends at the limit
-    conditions = ["rooms_search MATCH %s", "m.deleted_at IS NULL"]
-    values: list[Any] = [fts5_expression(wanted)]
-    if wanted.below is not None:
-        conditions.append("s.rowid < %s")
-        values.append(wanted.below)
-    conditions.append("m.room_id IN (SELECT value FROM json_each(%s))")
+    key, source = "m.id", "rooms_message m"
+    conditions: list[str] = []
+    values: list[Any] = []
+    if expression := fts5_expression(wanted):
+        # CROSS JOIN: the index is the outer loop, which gives the order and ends at the limit
+        key, source = "s.rowid", "rooms_search s CROSS JOIN rooms_message m ON m.id = s.rowid"
+        conditions.append("rooms_search MATCH %s")
+        values.append(expression)
+    elif wanted.without:
+        conditions.append("m.id NOT IN (SELECT rowid FROM rooms_search WHERE words MATCH %s)")
+        values.append(_fts5_any(map(_fts5_phrase, wanted.without)))
+    conditions += ["m.deleted_at IS NULL", "m.room_id IN (SELECT value FROM json_each(%s))"]
     values.append(json.dumps(list(wanted.rooms)))
+    if wanted.below is not None:
+        conditions.append(f"{key} < %s")
+        values.append(wanted.below)
     _between(wanted, "m.created_at", conditions, values)
     sql = (
-        "SELECT s.rowid FROM rooms_search s CROSS JOIN rooms_message m ON m.id = s.rowid"  # noqa: S608
-        f" WHERE {' AND '.join(conditions)} ORDER BY s.rowid DESC LIMIT %s"
+        f"SELECT {key} FROM {source} WHERE {' AND '.join(conditions)}"  # noqa: S608
+        f" ORDER BY {key} DESC LIMIT %s"
     )
-    return [key for (key,) in _rows(sql, [*values, limit])]
+    return [found for (found,) in _rows(sql, [*values, limit])]
 
 
 # PostgreSQL
@@ -165,11 +188,11 @@ def _tsquery_any(words: Iterable[str]) -> str:
 
 
 def tsquery(wanted: Wanted) -> str:
-    """All that is to be found by the index alone, as PostgreSQL is asked for it."""
+    """The same as PostgreSQL is asked for it."""
     asked = [f"({_tsquery_phrase(phrase)})" for phrase in wanted.phrases]
     if wanted.authors is not None:
         asked.append(_tsquery_any(f"'{author_word(author)}'" for author in wanted.authors))
-    if wanted.narrow or not asked:
+    if wanted.narrow:
         asked.append(_tsquery_any(f"'{room_word(room)}'" for room in wanted.rooms))
     if wanted.without:
         without = _tsquery_any(f"({_tsquery_phrase(phrase)})" for phrase in wanted.without)
@@ -215,8 +238,11 @@ def _by_index(wanted: Wanted, limit: int) -> list[int]:
 
 
 def _gin_conditions(wanted: Wanted) -> tuple[list[str], list[Any]]:
-    conditions = ["words @@ %s::tsquery", "room_id = ANY(%s)"]
-    values: list[Any] = [tsquery(wanted), list(wanted.rooms)]
+    values: list[Any] = [list(wanted.rooms)]
+    conditions = ["room_id = ANY(%s::bigint[])"]
+    if asked := tsquery(wanted):
+        conditions.append("words @@ %s::tsquery")
+        values.append(asked)
     if wanted.below is not None:
         conditions.append("message_id < %s")
         values.append(wanted.below)

@@ -11,7 +11,7 @@ from django.db.models import Sum
 from ..message import Message
 from ..room import Room
 from ..user import User
-from .matches import Wanted, bodies, newest
+from .matches import Wanted, bodies, is_narrow, newest
 from .query import Query
 from .ranking import best_first
 from .words import folded
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 PAGE = 25  # messages
 COUNTED = 1_000  # matches that are counted, and of which the best are found
-NARROW = 20  # a reader of less than one in so many messages is better served by the index of rooms
 CURSOR = re.compile(r"(?:(?P<score>\d{1,9})-)?(?P<key>\d{1,18})(?:-(?P<top>\d{1,18}))?")
 
 NEWEST, BEST = "newest", "best"
@@ -131,7 +130,7 @@ def _rooms(user: User, names: Sequence[str]) -> tuple[list[int], str, bool]:
     if not names:
         held = dict(visible.values_list("pk", "last_number"))
         total = Room.objects.aggregate(total=Sum("last_number"))["total"] or 0
-        return list(held), "", sum(held.values()) * NARROW < total
+        return list(held), "", is_narrow(len(held), sum(held.values()) / max(total, 1))
     called = list(visible.values_list("pk", "slug", "name"))
     chosen: set[int] | None = None
     for wanted in names:
@@ -139,7 +138,7 @@ def _rooms(user: User, names: Sequence[str]) -> tuple[list[int], str, bool]:
         if not named:
             return [], wanted, True
         chosen = named if chosen is None else chosen & named
-    return sorted(chosen or ()), "", True
+    return sorted(chosen or ()), "", is_narrow(len(chosen or ()), 0)
 
 
 def _authors(user: User, names: Sequence[str]) -> tuple[list[User], str]:
