@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import pytest
 from django.core.management import call_command
+from django.core.management.sql import emit_post_migrate_signal
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -258,6 +259,17 @@ def test_a_message_whose_row_is_taken_away_leaves_nothing_in_the_index(
     assert indexed(message) == "None"
     open_room.delete()
     assert indexed(kept) == "None"
+
+
+def test_so_it_is_after_a_migration_that_made_the_table_anew(bob: User, open_room: Room) -> None:
+    (message,) = say(open_room, bob, "The kettle is on")
+    if not index.is_postgresql():
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER rooms_search_forgets")
+    emit_post_migrate_signal(0, interactive=False, db="default")
+    key = Message(pk=message.pk)
+    message.delete()
+    assert indexed(key) == "None"
 
 
 def test_what_was_not_stored_is_not_found(alice: User, bob: User, open_room: Room) -> None:

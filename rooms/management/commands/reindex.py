@@ -4,7 +4,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from rooms.models import Message
-from rooms.models.searching.reindex import reindex
+from rooms.models.searching.reindex import PAUSE, reindex
+
+TOLD = 10_000  # messages between two lines
 
 
 class Command(BaseCommand):
@@ -26,9 +28,11 @@ class Command(BaseCommand):
         total = Message.objects.filter(pk__gt=last, deleted_at=None).count()
         done = 0
         try:
-            for size, reached in reindex(after=last, everything=not options["missing"]):
+            everything = not options["missing"]
+            for size, reached in reindex(after=last, everything=everything, pause=PAUSE):
                 done, last = done + size, reached
-                self.stdout.write(f"{done:,} of at most {total:,} messages, up to {last}")
+                if done // TOLD > (done - size) // TOLD:
+                    self.stdout.write(f"{done:,} of at most {total:,} messages, up to {last}")
         except KeyboardInterrupt:
             self.stdout.write(f"Interrupted. Go on with: manage.py reindex --after {last}")
             raise SystemExit(1) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
@@ -11,7 +12,10 @@ from . import index
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-BATCH = 2_000  # messages of one transaction: those who post wait for it, a tenth of a second
+BATCH = 1_000  # messages of one transaction: those who post wait for it, a tenth of a second
+PAUSE = (
+    0.1  # seconds after it, in which they get their turn: SQLite has one lock and no queue for it
+)
 
 # The row's lock: who changes the message just now is waited for, or waits. SQLite's transactions have the
 # lock for writing from their beginning (see the settings).
@@ -25,7 +29,9 @@ MISSING = {
 }
 
 
-def reindex(*, after: int = 0, everything: bool = True) -> Generator[tuple[int, int]]:
+def reindex(
+    *, after: int = 0, everything: bool = True, pause: float = 0.0
+) -> Generator[tuple[int, int]]:
     """Index the messages with keys above `after`, or just those that are not in the index. Yields after
     each batch how many these were and the last one's key: what is done stays done."""
     sql = MESSAGES.format(
@@ -42,3 +48,4 @@ def reindex(*, after: int = 0, everything: bool = True) -> Generator[tuple[int, 
             return
         after = batch[-1][0]
         yield len(batch), after
+        time.sleep(pause)
