@@ -476,17 +476,19 @@ def test_of_very_many_it_is_said_that_there_are_more(
     assert find(alice, "kettle").more_than is False
 
 
-@pytest.mark.parametrize(("sample", "common"), [(10, 5), (10, 50), (40, 5), (4000, 60)])
+@pytest.mark.parametrize(("sample", "common"), [(10, 5), (10, 50), (40, 5), (4000, 36)])
 def test_however_the_newest_are_come_by(
     alice: User, open_room: Room, many: list[str], *, sample: int, common: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(matches, "SAMPLE", sample)
     monkeypatch.setattr(matches, "COMMON", common)
+    monkeypatch.setattr(matches, "COMMON_PHRASE", common)
     monkeypatch.setattr(matches, "WALK", 60)
     say(open_room, alice, "a urn", *["quiet"] * 20)
     assert all_pages(alice, "kettle") == many
     assert bodies(alice, "urn ") == ["a urn"]
+    assert all_pages(alice, '"kettle number"') == many
     assert all_pages(alice, "kettle -7") == [each for each in many if each != "kettle number 7"]
 
 

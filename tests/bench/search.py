@@ -21,7 +21,7 @@ TITLE = "Search"
 ROOMS = 200
 EVERYWHERE = 50  # people who are in every room, see arrange.py; the others see few messages
 PEOPLE = 400  # so many that nobody asks more often than one may
-WARM_UP = 0.5  # seconds, in which the slowest question is answered a few times
+WARM_UP = 2.0  # seconds, in which each kind of question is answered some times
 AS_HTMX = {"HX-Request": "true"}
 ORDERS = ("newest", "best")
 
