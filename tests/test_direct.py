@@ -433,7 +433,7 @@ def test_what_is_unread_is_counted_and_read(
 
 
 @pytest.mark.parametrize("look", ["room", "direct", "past", "directory", "changes"])
-def test_the_number_of_queries_grows_with_nothing(
+def test_the_number_of_queries_grows_with_nothing(  # noqa: PLR0917
     look: str, alice: User, bob: User, bob_client: Client, open_room: Room, talk: Room
 ) -> None:
     say(make_room("Elsewhere", alice, bob), alice, "so that something is unread before, too")

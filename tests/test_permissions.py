@@ -92,6 +92,7 @@ IN_PLACE = """
                               oabgdn  oabgdn
 GET   home                    ++++>>  ++++>>
 GET   rooms                   ++++>>  ++++>>
+GET   search                  ++++>>  ++++>>
 GET   unread                  ++++>>  ++++>>
 POST  unread-read             ++++>>  ++++>>
 GET   news                    ++++++  ++++++

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from . import announcements
 from .errors import MessageRefused
 from .permissions import demand
+from .searching import index
 from .user import User, initials
 
 if TYPE_CHECKING:
@@ -180,6 +181,7 @@ class Message(models.Model):
                 return False
             message.body, message.edited_at, message.version = body, timezone.now(), room.step()
             message.save(update_fields=["body", "edited_at", "version"])
+            index.add(message)
             room.announce(message.as_row(room, message.author))
         return True
 
@@ -193,6 +195,7 @@ class Message(models.Model):
                 return False
             message.body, message.deleted_at, message.version = "", timezone.now(), room.step()
             message.save(update_fields=["body", "deleted_at", "version"])
+            index.remove(message)
             room.announce(message.as_row(room, message.author))
             announcements.room_stirred(room.pk)  # it is unread for nobody any more
         return True

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db import connection
 
 from .permissions import Standing
+from .searching import index
 
 if TYPE_CHECKING:
     from .message import Message
@@ -34,6 +35,13 @@ INSERT INTO rooms_message (
 ON CONFLICT (room_id, author_id, key) DO NOTHING
 RETURNING id
 """
+# With the words that it is found by, see searching/index.py.
+INDEXED_MESSAGE = f"""
+WITH stored AS ({MESSAGE})
+INSERT INTO rooms_search (message_id, room_id, created_at, words)
+SELECT id, %s, %s, %s::tsvector FROM stored
+RETURNING message_id
+"""  # noqa: S608  # of nothing but what stands above
 COUNTED = """
 UPDATE rooms_room SET version = %s, last_number = %s, last_author_id = %s, last_at = %s, run = %s
 WHERE id = %s
@@ -113,30 +121,39 @@ def standing(room: LockedRoom, author: Author) -> Standing:
 
 
 def store(message: Message) -> bool:
-    """Insert the message and give it its primary key. False if its author has used its key here."""
+    """Insert the message, give it its primary key and put it into the index of words. False if its author
+    has used its key here."""
+    statement, values = MESSAGE, _values(message)
+    if index.is_postgresql():  # in the same statement: a second one is a second way there and back
+        statement = INDEXED_MESSAGE
+        words = index.vector(message.room_id, message.author_id, message.body)
+        values += [message.room_id, _value(message.created_at), words]
     with connection.cursor() as cursor:
-        cursor.execute(
-            MESSAGE,
-            [
-                message.room_id,
-                message.author_id,
-                message.key,
-                message.number,
-                message.version,
-                message.posted_version,
-                message.body,
-                message.posted_digest,
-                _value(message.created_at),
-                message.continues,
-                _value(message.previous_at),
-            ],
-        )
+        cursor.execute(statement, values)
         stored = cursor.fetchone()
     if stored is None:
         return False
     (message.pk,) = stored
     message._state.adding, message._state.db = False, connection.alias
+    if not index.is_postgresql():
+        index.add(message)
     return True
+
+
+def _values(message: Message) -> list[Any]:
+    return [
+        message.room_id,
+        message.author_id,
+        message.key,
+        message.number,
+        message.version,
+        message.posted_version,
+        message.body,
+        message.posted_digest,
+        _value(message.created_at),
+        message.continues,
+        _value(message.previous_at),
+    ]
 
 
 def count(message: Message, run: int) -> None:
