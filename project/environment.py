@@ -134,11 +134,11 @@ def address(name: str, default: str) -> str:
     return value
 
 
-def folder(name: str, default: Path) -> Path:
-    """A folder only this user can look into; it is made if it is missing."""
+def folder(name: str, default: Path, mode: int = 0o700) -> Path:
+    """A folder only this user can look into; it is made if it is missing, with this mode."""
     path = Path(text(name, str(default))).expanduser().absolute()
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         refuse(name, f'"{path}"', f"it must be a folder or be possible to make ({error.strerror})")
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import accounts, directory, messages, place, reader, rooms, settings, stream
+from .views import accounts, directory, files, messages, place, reader, rooms, settings, stream
 
 urlpatterns = [
     path("", directory.home, name="home"),
@@ -25,6 +25,11 @@ urlpatterns = [
     path("rooms/<str:slug>/typing/", rooms.typing, name="typing"),
     path("rooms/<str:slug>/draft/", messages.draft, name="draft"),
     path("rooms/<str:slug>/send/", messages.send, name="send"),
+    path("rooms/<str:slug>/files/", files.files, name="files"),
+    # where a page that the plain form was answered with takes it to be
+    path("rooms/<str:slug>/send/files/", files.files, name="files-of-plain"),
+    path("rooms/<str:slug>/files/<int:pk>/thumbnail/", files.thumbnail, name="thumbnail"),
+    path("rooms/<str:slug>/files/<int:pk>/<str:name>", files.file, name="file"),
     path("rooms/<str:slug>/join/", settings.join, name="room-join"),
     path("rooms/<str:slug>/leave/", settings.leave, name="room-leave"),
     path("rooms/<str:slug>/settings/", settings.change, name="room-settings"),

@@ -29,6 +29,10 @@ WRONG = [
     ("EMAIL_FROM", "Roomful", '"Roomful"', "chat@example.org"),
     ("EMAIL_URL", f"imap://me:{SECRET}@mail", '"imap:…"', "smtp+tls"),
     ("EMAIL_URL", f"smtp://me:{SECRET}@", '"smtp:…"', "smtp+tls"),
+    ("FILES_BY_PROXY", "nginx", '"nginx"', "on or off"),
+    ("FILES_DIR", "/dev/null/files", '"/dev/null/files"', "must be a folder"),
+    ("FILES_LIMIT", "0", '"0"', "from 1 to 1000000"),
+    ("FILE_LIMIT", "25 MB", '"25 MB"', "from 1 to 2000"),
     ("HOST", "here and there", '"here and there"', "IP address or a host name"),
     ("HOST", "127.0.0.1:8000", '"127.0.0.1:8000"', "IP address or a host name"),
     ("LANGUAGE_CODE", "tlh", '"tlh"', "it may be en"),
@@ -231,7 +235,7 @@ def test_processes_that_start_at_once_agree_on_the_secret_key(tmp_path: Path) ->
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(lambda _: shown(tmp_path, "SECRET_KEY")[0], range(8)))
     assert len(set(keys)) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["files", "secret_key"]
 
 
 def test_a_damaged_secret_key_is_not_replaced(tmp_path: Path) -> None:

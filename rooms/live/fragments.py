@@ -28,6 +28,7 @@ from django.utils.translation import gettext as _
 
 from ..models import Row
 from ..text import is_only_emoji, to_html
+from . import attached
 from .moulds import mould
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ ROW_GAPS = (
     "date",
     "day",
     "swap",
+    "files",
 )
 STEP_GAPS = ("version", "cursor", "row", "append_to", "title")
 PEOPLE_SHOWN = (
@@ -108,6 +110,9 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
         large=is_only_emoji(row.body),
         marked=marked,
         swapped=bool(swap),
+        # a message may be files alone
+        silent=not row.body,
+        attached=bool(row.files),
     )
     return shape.fill(
         {
@@ -123,6 +128,7 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
             "date": at.date().isoformat(),
             "day": date_format(at, _("l j F Y")) if opens_day else "",
             "swap": mark_safe(swap),
+            "files": attached.of_row(row.files, row.slug) if row.files else "",
         }
     )
 

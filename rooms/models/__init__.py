@@ -4,8 +4,9 @@ Every verb that changes something lives on the object that it changes, runs in o
 announces the change after the commit. Nothing here knows of requests, sockets or HTML.
 """
 
+from .attachment import Attachment, File, Shelf
 from .chore import Chore
-from .errors import KeyUsed, MessageRefused, RoomClosed
+from .errors import FileRefused, KeyUsed, MessageRefused, RoomClosed
 from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
@@ -15,7 +16,10 @@ from .session import Session
 from .user import User
 
 __all__ = [
+    "Attachment",
     "Chore",
+    "File",
+    "FileRefused",
     "History",
     "Invitation",
     "KeyUsed",
@@ -28,6 +32,7 @@ __all__ = [
     "RoomDetails",
     "Row",
     "Session",
+    "Shelf",
     "Step",
     "User",
 ]

@@ -28,3 +28,7 @@ class RoomClosed(MessageRefused):
             _("This room is archived: it can be read, but nobody can write in it."),
             code="archived",
         )
+
+
+class FileRefused(MessageRefused):
+    """A file cannot be taken; the text says why."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .attachment import Attachment
 from .message import Message
 from .user import User
 
@@ -25,6 +26,9 @@ class Membership(models.Model):
     draft_key = models.CharField(
         max_length=64, blank=True, help_text=_("Key of the composer that the draft was typed into.")
     )
+    draft_files = models.BooleanField(
+        default=False, help_text=_("Whether files were chosen in that composer.")
+    )
 
     objects: ClassVar[models.Manager[Membership]] = models.Manager()
 
@@ -41,18 +45,28 @@ class Membership(models.Model):
         """How many messages came since this person last looked. Needs `room` loaded."""
         return max(0, self.room.last_number - self.last_read)
 
-    def save_draft(self, text: str, key: str) -> None:
+    def save_draft(self, text: str, key: str, *, files: bool = False) -> None:
         """Keep what was typed, with the key that it will be posted under: so a draft whose message
-        arrived after all is recognised, whichever of the two was stored first."""
+        arrived after all is recognised, whichever of the two was stored first. `files` if some were
+        chosen with it, which wait under the same key."""
+        key = key.replace("\x00", "")
+        self.draft_files = files or (self.draft_files and key == self.draft_key)
         # NUL is the one character that PostgreSQL cannot keep.
-        self.draft, self.draft_key = text.replace("\x00", ""), key.replace("\x00", "")
-        self.save(update_fields=["draft", "draft_key"])
+        self.draft, self.draft_key = text.replace("\x00", ""), key
+        self.save(update_fields=["draft", "draft_key", "draft_files"])
 
     def open_draft(self) -> tuple[str, str]:
         """What was typed and its key, or two empty strings if it was sent meanwhile."""
-        if not self.draft or not self.draft_key:
+        if not (self.draft or self.draft_files) or not self.draft_key:
             return "", ""
         sent = Message.objects.filter(
             room_id=self.room_id, author_id=self.user_id, key=self.draft_key
         )
         return ("", "") if sent.exists() else (self.draft, self.draft_key)
+
+    def draft_attachments(self, key: str) -> list[Attachment]:
+        """The files that wait for the open draft with this key."""
+        if not self.draft_files:
+            return []
+        found = Attachment.objects.filter(room_id=self.room_id, author_id=self.user_id, key=key)
+        return list(found.filter(message=None).order_by("pk"))

@@ -14,10 +14,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from .attachment import Attachment, File, files_of
 from .errors import MessageRefused
 from .user import User, initials
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .room import Room
 
 BODY_LENGTH = 4_000  # characters; a long page of text, and far below the socket's limit for a frame
@@ -26,7 +29,7 @@ RUN = 10  # messages; then the next names its author again, so that no screen is
 GROUPED = timedelta(minutes=7)  # a message that soon after one by the same author continues it
 
 
-def clean_body(body: str) -> str:
+def clean_body(body: str, *, may_be_empty: bool = False) -> str:
     """The text as it will be stored. Raises `MessageRefused` if there is none, or too much of it."""
     body = body.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").strip("\n").rstrip()
     try:
@@ -36,6 +39,8 @@ def clean_body(body: str) -> str:
             _("This text has a character that is cut in half. Send it whole."), code="not_text"
         ) from None
     if not body.strip():
+        if may_be_empty:
+            return ""
         raise MessageRefused(_("There is nothing in this message. Write something."), code="empty")
     if len(body) > BODY_LENGTH:
         over = len(body) - BODY_LENGTH
@@ -61,8 +66,11 @@ def clean_key(key: str) -> str:
     return key
 
 
-def digest(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()[:32]
+def digest(body: str, files: Iterable[Attachment] = ()) -> str:
+    """Tells two messages apart that were sent with the same key. The same files chosen once more are the
+    same."""
+    said = "\0".join([body, *(f"{file.name}\0{file.size}" for file in files)])
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class Row:
     deleted: bool
     continues: bool
     previous_at: datetime | None
+    files: tuple[File, ...] = ()
 
     @property
     def initials(self) -> str:
@@ -96,10 +105,11 @@ class Row:
         return self.author % 8
 
     def as_data(self) -> dict[str, Any]:
-        """Strings, numbers and booleans only."""
+        """Strings, numbers and booleans only, and lists of these."""
         data = {field.name: getattr(self, field.name) for field in fields(self)}
         data["created_at"] = self.created_at.isoformat()
         data["previous_at"] = self.previous_at and self.previous_at.isoformat()
+        data["files"] = [list(file) for file in self.files]
         return data
 
     @classmethod
@@ -110,6 +120,7 @@ class Row:
                 **data,
                 "created_at": datetime.fromisoformat(data["created_at"]),
                 "previous_at": previous and datetime.fromisoformat(previous),
+                "files": tuple(File(*each) for each in data["files"]),
             }
         )
 
@@ -132,6 +143,8 @@ class Message(models.Model):
     # What its row shows of the message before it, decided once, for ever, when it is posted.
     continues = models.BooleanField(default=False)
     previous_at = models.DateTimeField(null=True)
+    # What its row shows of its files, as JSON; most have none.
+    files = models.TextField(blank=True, default="", db_default="")
 
     objects: ClassVar[models.Manager[Message]] = models.Manager()
 
@@ -161,6 +174,7 @@ class Message(models.Model):
             deleted=self.deleted_at is not None,
             continues=self.continues,
             previous_at=self.previous_at,
+            files=files_of(self.files),
         )
 
     def may_be_changed_by(self, user: User) -> bool:
@@ -172,7 +186,7 @@ class Message(models.Model):
         A text equal to the present one changes nothing, so that a repeated form is harmless. Returns
         whether anything has changed.
         """
-        body = clean_body(body)
+        body = clean_body(body, may_be_empty=bool(self.files))
         with self.room.changing() as room:
             message = self._for_change(by)
             if message.body == body:
@@ -183,14 +197,17 @@ class Message(models.Model):
         return True
 
     def delete_for_everybody(self, *, by: User) -> bool:
-        """Erase the text and leave a tombstone. Raises `PermissionDenied`; harmless if repeated. Returns
-        whether anything has changed."""
+        """Erase the text and the files and leave a tombstone. Raises `PermissionDenied`; harmless if
+        repeated. Returns whether anything has changed."""
         with self.room.changing() as room:
             message = self._for_change(by, may_be_deleted=True)
             if message.deleted_at is not None:
                 return False
-            message.body, message.deleted_at, message.version = "", timezone.now(), room.step()
-            message.save(update_fields=["body", "deleted_at", "version"])
+            if message.files:
+                Attachment.discard(message.attachments.all())
+            message.body, message.files = "", ""
+            message.deleted_at, message.version = timezone.now(), room.step()
+            message.save(update_fields=["body", "files", "deleted_at", "version"])
             room.announce(message.as_row(room, message.author))
         return True
 

@@ -26,8 +26,8 @@ FROM rooms_user WHERE id = %s AND is_active
 MESSAGE = """
 INSERT INTO rooms_message (
     room_id, author_id, key, number, version, posted_version, body, posted_digest,
-    created_at, continues, previous_at
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    created_at, continues, previous_at, files
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (room_id, author_id, key) DO NOTHING
 RETURNING id
 """
@@ -97,6 +97,7 @@ def store(message: Message) -> bool:
                 _value(message.created_at),
                 message.continues,
                 _value(message.previous_at),
+                message.files,
             ],
         )
         stored = cursor.fetchone()

@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy
 
 from .. import metrics
 from . import announcements, posting
+from .attachment import Attachment, files_of, shown_as_json
 from .errors import KeyUsed, RoomClosed
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
@@ -29,7 +30,7 @@ from .prepared import Prepared
 from .user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from django.db.models import QuerySet
 
@@ -41,7 +42,7 @@ SLUG_LENGTH = 50
 _OF_MESSAGE = (
     *("number", "version", "posted_version"),
     *("author_id", "author__display_name", "author__username"),
-    *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
+    *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at", "files"),
 )
 _OF_ROOM = (
     *("name", "topic", "archived_at", "version", "details_version"),
@@ -259,21 +260,23 @@ class Room(models.Model):
 
     # Talking
 
-    def post(self, author: User, body: str, key: str) -> Message:
-        """Say something. Returns the message; a repeated key with the same text returns the one that
-        exists. In an open room, writing joins.
+    def post(self, author: User, body: str, key: str, files: Sequence[int] = ()) -> Message:
+        """Say something, with the attachments that have these keys. Returns the message; a repeated key
+        with the same text and files returns the one that exists. In an open room, writing joins.
 
         Raises `MessageRefused` (with what is wrong and what to do), `KeyUsed` or `RoomClosed`, and
         `PermissionDenied` for an outsider of a private room; nothing is stored then.
         """
-        body, key = clean_body(body), clean_key(key)
+        body, key = clean_body(body, may_be_empty=bool(files)), clean_key(key)
         with transaction.atomic():
             room = posting.locked_room(self.pk)
             if room is None:
                 raise Room.DoesNotExist
+            chosen = Attachment.chosen(self, author, files) if files else []
+            posted_digest = digest(body, chosen)
             if room.archived:
                 try:
-                    return self._said(author, body, key)
+                    return self._said(author, key, posted_digest)
                 except Message.DoesNotExist:
                     raise RoomClosed from None
             known = posting.author_in(self.pk, author.pk)
@@ -295,15 +298,18 @@ class Room(models.Model):
                 author=author,
                 body=body,
                 key=key,
-                posted_digest=digest(body),
+                posted_digest=posted_digest,
                 created_at=now,
                 continues=continues,
                 previous_at=room.last_at,
                 version=room.version + 1,
                 posted_version=room.version + 1,
+                files=shown_as_json(chosen) if chosen else "",
             )
             if not posting.store(message):
-                return self._said(author, body, key)
+                return self._said(author, key, posted_digest)
+            if chosen:
+                Attachment.belong_to(message, chosen)
             posting.count(message, room.run + 1 if continues else 1)
             row = message.as_row(self, author)
             announcements.room_changed(self.pk, message.version, row.as_data(), None)
@@ -311,11 +317,11 @@ class Room(models.Model):
         metrics.MESSAGES.inc()
         return message
 
-    def _said(self, author: User, body: str, key: str) -> Message:
+    def _said(self, author: User, key: str, posted_digest: str) -> Message:
         """The message that this form has made already. Raises `KeyUsed` if it made another one, and
         `Message.DoesNotExist` if none."""
         said = Message.objects.get(room=self, author=author, key=key)
-        if said.posted_digest != digest(body):
+        if said.posted_digest != posted_digest:
             raise KeyUsed
         return said
 
@@ -401,7 +407,7 @@ class Room(models.Model):
         """As `Message.as_row`, of the values of `_OF_MESSAGE`: making fifty rows of three models each
         took most of the time of reading them."""
         number, version, posted_version, author, display_name, username, *words = values
-        body, created_at, edited_at, deleted_at, continues, previous_at = words
+        body, created_at, edited_at, deleted_at, continues, previous_at, files = words
         return Row(
             room=self.pk,
             slug=self.slug,
@@ -416,6 +422,7 @@ class Room(models.Model):
             deleted=deleted_at is not None,
             continues=continues,
             previous_at=previous_at,
+            files=files_of(files),
         )
 
     def steps_after(self, version: int) -> list[Step] | None:

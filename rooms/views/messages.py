@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib import messages as notices
 from django.contrib.auth.decorators import login_required
@@ -15,9 +15,11 @@ from django_htmx.http import trigger_client_event
 
 from ..live import fragments
 from ..live.fragments import Variant
-from ..models import KeyUsed, MessageRefused
+from ..models import Attachment, FileRefused, KeyUsed, MessageRefused
+from ..models.message import KEY, clean_key
 from ..text import to_html
 from .doors import entered_or_404, live, reader_required, room_or_404
+from .files import sentence, take
 from .rooms import Composer, changes_after, new_key, new_keys, room_page
 
 if TYPE_CHECKING:
@@ -27,16 +29,58 @@ if TYPE_CHECKING:
 PENDING = 64  # messages that one request may bring: more than a page has forms
 
 
-def _said(request: AuthenticatedHttpRequest) -> list[tuple[str, str]]:
-    """Key and text of each composer form of the request, in order; a form's larger box continues its
-    line. Raises `BadRequest` if the lists do not belong together: no page of ours sends that."""
+class Said(NamedTuple):
+    """What one composer form holds."""
+
+    key: str
+    text: str
+    files: list[int]  # that wait for it on the server
+    held: bool  # whether the page has chosen others that have not arrived yet
+
+
+def _said(request: AuthenticatedHttpRequest) -> list[Said]:
+    """What each composer form of the request holds, in order; a form's larger box continues its line.
+    Raises `BadRequest` if the lists do not belong together: no page of ours sends that."""
     keys = request.POST.getlist("key")
     lines, more = request.POST.getlist("text"), request.POST.getlist("lines")
     more = more or [""] * len(lines)
     if not len(keys) == len(lines) == len(more) or len(keys) > PENDING:
         raise BadRequest("keys, lines and larger boxes do not belong together")
     texts = [f"{line}\n{rest}" if rest else line for line, rest in zip(lines, more, strict=True)]
-    return list(zip(keys, texts, strict=True))
+    files = _files(request.POST.getlist("files"), len(keys))
+    return [
+        Said(
+            key,
+            text,
+            [int(each) for each in chosen if _is_number(each)],
+            not all(map(_is_number, chosen)),
+        )
+        for key, text, chosen in zip(keys, texts, files, strict=True)
+    ]
+
+
+def _files(values: list[str], forms: int) -> list[list[str]]:
+    """For each form the files that it has: a number for each that was uploaded, a word of the browser
+    for each that was not. Every form begins with an empty value."""
+    if not values:
+        return [[] for _form in range(forms)]
+    if forms == 1:  # the plain one sends an empty value for its empty control, too
+        return [[value for value in values if value]]
+    of_forms: list[list[str]] = []
+    for value in values:
+        if not value:
+            of_forms.append([])
+        elif of_forms:
+            of_forms[-1].append(value)
+        else:
+            forms = -1
+    if len(of_forms) != forms:
+        raise BadRequest("files belong to no form")
+    return of_forms
+
+
+def _is_number(value: str) -> bool:
+    return value.isascii() and value.isdecimal() and len(value) <= 18
 
 
 @require_POST
@@ -49,30 +93,45 @@ def send(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     return _send_all(request, room, said) if request.htmx else _send_one(request, room, said)
 
 
-def _send_all(
-    request: AuthenticatedHttpRequest, room: Room, said: list[tuple[str, str]]
-) -> HttpResponse:
-    """Each message is accepted or refused by itself, and the page is told of each."""
+def _send_all(request: AuthenticatedHttpRequest, room: Room, said: list[Said]) -> HttpResponse:
+    """Each message is accepted or refused by itself, and the page is told of each. One whose files are
+    still on their way stays where it is."""
     variant = Variant.current()
-    receipts, taken = [], 0
-    for key, text in said:
+    receipts, taken, held = [], 0, ""
+    for key, text, files, on_its_way in said:
+        if on_its_way:
+            held = key
+            continue
         try:
-            if text.strip():
-                room.post(request.user, text, key)
+            if text.strip() or files:
+                room.post(request.user, text, key, files)
             receipts.append(fragments.receipt(key))
             taken += 1
         except MessageRefused as refusal:
-            rekeyed = new_key() if isinstance(refusal, KeyUsed) else ""
+            rekeyed = _rekeyed(request, room, key, files) if isinstance(refusal, KeyUsed) else ""
             _keep(request, room, text, rekeyed or key)
             receipts.append(
                 fragments.refused(key, " ".join(refusal.messages), variant, new_key=rekeyed)
             )
-    return HttpResponse(
+    response = HttpResponse(
         changes_after(request, room)
         + "".join(receipts)
         + fragments.blank_forms(new_keys(taken), variant)
         + live(request)
     )
+    if held and KEY.fullmatch(held):
+        upload = f".c:has(input[name=key][value='{held}']) .attach>input"
+        trigger_client_event(response, "upload", {"target": upload})
+    return response
+
+
+def _rekeyed(request: AuthenticatedHttpRequest, room: Room, key: str, files: list[int]) -> str:
+    """A new key for a form whose own is used up; its files wait under it from now on."""
+    new = new_key()
+    if files:
+        waiting = room.attachments.filter(author=request.user, key=key, message=None)
+        waiting.update(key=new)
+    return new
 
 
 def _keep(request: AuthenticatedHttpRequest, room: Room, text: str, key: str) -> None:
@@ -82,15 +141,25 @@ def _keep(request: AuthenticatedHttpRequest, room: Room, text: str, key: str) ->
         membership.save_draft(text[:DRAFT_LENGTH], key[:64])
 
 
-def _send_one(
-    request: AuthenticatedHttpRequest, room: Room, said: list[tuple[str, str]]
-) -> HttpResponse:
-    """The plain form: back to the room, or the room again with the text and what is wrong with it."""
-    for key, text in said:
+def _send_one(request: AuthenticatedHttpRequest, room: Room, said: list[Said]) -> HttpResponse:
+    """The plain form: back to the room, or the room again with the text and what is wrong with it. It
+    brings its files along; those that were taken wait under its key if anything is refused."""
+    for key, text, already, _held in said:
+        files = already
         try:
-            room.post(request.user, text, key)
+            if request.FILES:
+                refusals = take(request, room, clean_key(key))
+                files = [file.pk for file in Attachment.waiting(room, request.user, key)]
+                if refusals:
+                    raise FileRefused(sentence(refusals))  # as all else is
+            room.post(request.user, text, key, files)
         except MessageRefused as refusal:
-            composer = Composer.holding(text, error=" ".join(refusal.messages))
+            waiting = Attachment.waiting(room, request.user, key) if files else []
+            kept = key if waiting else ""
+            if waiting and isinstance(refusal, KeyUsed):
+                kept = _rekeyed(request, room, key, files)
+            error = " ".join(refusal.messages)
+            composer = Composer.holding(text, kept, error, waiting)
             # Anew, as some of what was said may be stored.
             now, membership = entered_or_404(request, room.slug)
             status = 409 if refusal.code else 400
@@ -105,8 +174,7 @@ def draft(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     membership = room_or_404(request, slug).membership_of(request.user)
     said = _said(request)
     if membership is not None and said:
-        key, text = said[-1]
-        membership.save_draft(text[:DRAFT_LENGTH], key[:64])
+        membership.save_draft(said[-1].text[:DRAFT_LENGTH], said[-1].key[:64])
     return HttpResponse(status=204)
 
 

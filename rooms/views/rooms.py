@@ -18,6 +18,7 @@ from django_htmx.http import trigger_client_event
 
 from ..context import room_items
 from ..live import fragments, news, parts, presence
+from ..live.attached import chosen
 from ..live.consumers import catch_up
 from ..live.fragments import Variant
 from ..live.moulds import gap
@@ -29,12 +30,14 @@ from .reader import composer_urls
 from .shell import SHELLS, about, around
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.utils.safestring import SafeString
 
     from ..live.connections import People
     from ..live.moulds import Mould
     from ..live.parts import Part
-    from ..models import Membership, Room, RoomDetails, User
+    from ..models import Attachment, Membership, Room, RoomDetails, User
     from .doors import AuthenticatedHttpRequest
 
 logger = logging.getLogger(__name__)
@@ -50,6 +53,7 @@ class Composer:
     line: str = ""
     lines: str = ""
     error: str = ""
+    files: Sequence[Attachment] = ()
 
     @property
     def blank_keys(self) -> list[str]:
@@ -58,13 +62,17 @@ class Composer:
     @classmethod
     def of(cls, membership: Membership | None) -> Composer:
         text, key = membership.open_draft() if membership else ("", "")
-        return cls.holding(text, key)
+        files = membership.draft_attachments(key) if membership and key else ()
+        return cls.holding(text, key, files=files)
 
     @classmethod
-    def holding(cls, text: str, key: str = "", error: str = "") -> Composer:
+    def holding(
+        cls, text: str, key: str = "", error: str = "", files: Sequence[Attachment] = ()
+    ) -> Composer:
         """With `text` in it, its first line in the field and the rest in the larger box."""
         line, _newline, lines = text.partition("\n")
-        return cls([key or new_key(), *new_keys(BLANK_FORMS - 1)], line, lines, error)
+        keys = [key or new_key(), *new_keys(BLANK_FORMS - 1)]
+        return cls(keys, line, lines, error, files)
 
 
 def new_key() -> str:
@@ -118,6 +126,7 @@ def room_page(
         more=part.has_older,
         several=bool(composer.lines),
         refused=bool(composer.error),
+        attached=bool(composer.files),
     )
     values = {
         **about(request, items.items, room.pk),
@@ -130,6 +139,7 @@ def room_page(
         "line": composer.line,
         "lines": composer.lines,
         "error": composer.error,
+        "files": chosen(composer.files, room.slug) if composer.files else "",
         "blank_forms": fragments.blank_composers(composer.blank_keys),
     }
     return HttpResponse(mould.fill(values), status=status)
@@ -147,12 +157,14 @@ def _room_shell(
     more: bool,
     several: bool,
     refused: bool,
+    attached: bool,
 ) -> Mould:
     composer = {
         "keys": [gap("key")],
         "line": gap("line"),
         "lines": gap("lines") if several else "",
         "error": gap("error") if refused else "",
+        "files": gap("files") if attached else "",
     }
     context = {
         **around(place_name, owner=owner),

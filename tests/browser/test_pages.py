@@ -26,6 +26,7 @@ from rooms.models import Invitation, Place, User
 from tests import factories
 from tests.browser.conftest import Open, Watch
 from tests.browser.visitor import in_thread
+from tests.files import MP3, MP4, picture
 from tests.process import Roomful
 from tests.programs import Program
 
@@ -55,6 +56,13 @@ BODIES = (
     "to be deleted",
     "see https://example.org and [here](https://example.org/here)",
 )
+
+FILES = {
+    "bench.png": picture(),
+    f"{LONG[:100]}.pdf": b"%PDF-1.7\n",
+    "song.mp3": MP3,
+    "film.mp4": MP4,
+}
 
 
 @dataclass
@@ -99,6 +107,7 @@ def arrange() -> Scene:
             message.edit("was edited", by=message.author)
         if message.body == "to be deleted":
             message.delete_for_everybody(by=message.author)
+    factories.say_with_files(full, ines, "Files", FILES)
     (mine,) = factories.say(full, tomasz, "what Tomasz said in the end")
 
     archived = factories.make_room("Pages archived", ines, tomasz, topic="Long ago")
@@ -308,6 +317,8 @@ CASES = [
     Case("restore", "ines", "/rooms/{archived}/archive/"),
     Case("who is here", "tomasz", "/rooms/{crowd}/here/", needs=("crowded",)),
     Case("who is here: nobody", "tomasz", "/rooms/{outside}/here/"),
+    Case("files", "tomasz", "/rooms/{full}/files/"),
+    Case("no files", "tomasz", "/rooms/{empty}/files/"),
     Case("members", "tomasz", "/rooms/{crowd}/members/"),
     Case("members for their moderator", "ines", "/rooms/{crowd}/members/"),
     Case("removal", "ines", "/rooms/{full}/members/remove/?user={tomasz.pk}"),
@@ -495,6 +506,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
     not_pages = {
         "home", "reader-style", "composer-input", "connection-lost", "poller", "pasted", "changes",
         "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
+        "file", "thumbnail", "files-of-plain",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
