@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import accounts, directory, messages, place, reader, rooms, settings, stream
+from .views import accounts, directory, messages, place, previews, reader, rooms, settings, stream
 
 urlpatterns = [
     path("", directory.home, name="home"),
@@ -35,4 +35,10 @@ urlpatterns = [
     path("rooms/<str:slug>/<int:number>/", rooms.message, name="message"),
     path("rooms/<str:slug>/<int:number>/edit/", messages.edit, name="message-edit"),
     path("rooms/<str:slug>/<int:number>/delete/", messages.delete, name="message-delete"),
+    path(
+        "rooms/<str:slug>/<int:number>/previews/<str:preview>/remove/",
+        previews.remove,
+        name="preview-remove",
+    ),
+    path("previews/<str:picture>.webp", previews.show_picture, name="preview-picture"),
 ]

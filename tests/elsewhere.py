@@ -18,11 +18,12 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import httpcore
+import pytest
 
 from rooms import fetch
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
     from rooms.fetch import Address
 
@@ -145,7 +146,12 @@ class Internet:
             says(connection)
 
 
-def connect(internet: Internet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on what the code under test asks for, it asks of this internet."""
-    monkeypatch.setattr(fetch, "look_up", internet.look_up)
-    monkeypatch.setattr(fetch, "dial", internet.dial)
+@pytest.fixture
+def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
+    """What the code under test asks for, it asks of this one."""
+    made = Internet()
+    made.start()
+    monkeypatch.setattr(fetch, "look_up", made.look_up)
+    monkeypatch.setattr(fetch, "dial", made.dial)
+    yield made
+    made.stop()

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from rooms import fetch
 from rooms.fetch import Fetched, FetchFailed, FetchRefused, is_public
-from tests.elsewhere import PUBLIC, Internet, answer, connect, page, redirect
+from tests.elsewhere import PUBLIC, Internet, answer, page, redirect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,15 +35,6 @@ LIMIT = 64 * 1024
 SHORT = 0.6  # seconds, in the place of eight
 HELLO = page("<title>Hello</title>")
 HTML_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
-
-
-@pytest.fixture
-def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
-    made = Internet()
-    made.start()
-    connect(made, monkeypatch)
-    yield made
-    made.stop()
 
 
 def get(address: str, *, seconds: float = 5, cut: bool = False) -> Fetched:

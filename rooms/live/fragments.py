@@ -53,6 +53,7 @@ ROW_GAPS = (
     "date",
     "day",
     "swap",
+    "previews",
 )
 STEP_GAPS = ("version", "cursor", "row", "append_to", "title")
 PEOPLE_SHOWN = (
@@ -108,6 +109,7 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
         large=is_only_emoji(row.body),
         marked=marked,
         swapped=bool(swap),
+        previewed=bool(row.previews),
     )
     return shape.fill(
         {
@@ -123,8 +125,14 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
             "date": at.date().isoformat(),
             "day": date_format(at, _("l j F Y")) if opens_day else "",
             "swap": mark_safe(swap),
+            "previews": _previews(row) if row.previews else "",
         }
     )
+
+
+def _previews(row: Row) -> SafeString:
+    address = reverse("message", args=[row.slug, row.number])
+    return render_to_string("rooms/_previews.html", {"previews": row.previews, "address": address})
 
 
 @lru_cache(maxsize=ROWS_KEPT)
