@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from .views import accounts, directory, messages, place, previews, reader, rooms, settings, stream
+from .views import (
+    accounts,
+    directory,
+    installing,
+    messages,
+    place,
+    previews,
+    reader,
+    rooms,
+    settings,
+    stream,
+)
 
 urlpatterns = [
     path("", directory.home, name="home"),
@@ -12,6 +23,7 @@ urlpatterns = [
     path("place/invitations/<int:pk>/revoke/", place.revoke, name="invitation-revoke"),
     path("join/<str:token>/", accounts.invited, name="invited"),
     path("accounts/profile/", accounts.profile, name="profile"),
+    path("manifest.webmanifest", installing.manifest, name="manifest"),
     path("me.css", reader.style, name="reader-style"),
     path("composer/<str:version>/", reader.composer_input, name="composer-input"),
     path("composer/<str:version>/lost/", reader.connection_lost, name="connection-lost"),
