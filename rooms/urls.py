@@ -5,6 +5,7 @@ from django.urls import path
 from .views import (
     accounts,
     directory,
+    help_page,
     installing,
     messages,
     place,
@@ -23,6 +24,7 @@ urlpatterns = [
     path("place/invitations/<int:pk>/revoke/", place.revoke, name="invitation-revoke"),
     path("join/<str:token>/", accounts.invited, name="invited"),
     path("accounts/profile/", accounts.profile, name="profile"),
+    path("help/", help_page.show, name="help"),
     path("manifest.webmanifest", installing.manifest, name="manifest"),
     path("me.css", reader.style, name="reader-style"),
     path("composer/<str:version>/", reader.composer_input, name="composer-input"),

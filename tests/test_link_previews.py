@@ -153,10 +153,12 @@ def test_what_is_found_after_the_owner_changed_their_mind_is_not_shown(
         return found
 
     monkeypatch.setattr(previews, "_unfurled", slowly)
-    say(open_room, bob, LINK)
+    (message,) = say(open_room, bob, LINK)
     do_what_is_due()
     assert pages_asked(shop) == 1
     assert titles(bob_client, open_room) == []
+    message.refresh_from_db()
+    assert message.version == message.posted_version  # nor was it ever
 
 
 # What people see

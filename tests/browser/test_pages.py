@@ -303,6 +303,7 @@ CASES = [
     Case("e-mail", "tomasz", "/accounts/email/"),
     Case("no e-mail", "nobody", "/accounts/email/"),
     Case("sign-out", "tomasz", "/accounts/logout/"),
+    Case("help", "tomasz", "/help/"),
     Case("place", "ines", "/place/"),
     Case("invitations", "ines", "/place/invitations/"),
     Case("invitations while closed", "ines", "/place/invitations/", needs=("closed",)),
