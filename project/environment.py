@@ -63,6 +63,17 @@ def number(name: str, default: int, lowest: int, highest: int) -> int:
     return int(value)
 
 
+def ports(name: str, default: list[int]) -> list[int]:
+    """Numbers of ports, separated by commas."""
+    value = text(name)
+    if not value:
+        return default
+    found = [part.strip() for part in value.split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,5}", part) and 0 < int(part) <= 65535 for part in found):
+        refuse(name, f'"{value}"', "it must be numbers from 1 to 65535, separated by commas")
+    return [int(part) for part in found]
+
+
 def choice(name: str, default: str, choices: Collection[str]) -> str:
     value = text(name, default)
     if value not in choices:

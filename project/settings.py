@@ -191,6 +191,11 @@ else:
     }
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
+# What Roomful asks of other servers, see rooms/fetch.py.
+
+FETCH_PORTS = environment.ports("FETCH_PORTS", [80, 443])
+ALLOW_PRIVATE_ADDRESSES = environment.flag("ALLOW_PRIVATE_ADDRESSES")
+
 # Work that nobody waits for: who does it, and where it is noted down.
 
 WORKER = environment.flag("WORKER", True)

@@ -285,6 +285,14 @@ class PlaceForm(forms.Form):
         help_text=gettext_lazy("Shown at the top of every page."),
     )
     sign_up = sign_up_field()
+    link_previews = forms.BooleanField(
+        label=gettext_lazy("Show previews of links"),
+        required=False,
+        help_text=gettext_lazy(
+            "This server then visits the first pages that a message links to, and shows their title and"
+            " picture. If you turn it off, they go from all messages."
+        ),
+    )
 
 
 class RoomDetailsForm(forms.Form):

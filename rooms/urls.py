@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from .views import accounts, directory, files, messages, place, reader, rooms, settings, stream
+from .views import (
+    accounts,
+    directory,
+    files,
+    help_page,
+    installing,
+    messages,
+    place,
+    previews,
+    reader,
+    rooms,
+    settings,
+    stream,
+)
 
 urlpatterns = [
     path("", directory.home, name="home"),
@@ -12,6 +25,8 @@ urlpatterns = [
     path("place/invitations/<int:pk>/revoke/", place.revoke, name="invitation-revoke"),
     path("join/<str:token>/", accounts.invited, name="invited"),
     path("accounts/profile/", accounts.profile, name="profile"),
+    path("help/", help_page.show, name="help"),
+    path("manifest.webmanifest", installing.manifest, name="manifest"),
     path("me.css", reader.style, name="reader-style"),
     path("composer/<str:version>/", reader.composer_input, name="composer-input"),
     path("composer/<str:version>/lost/", reader.connection_lost, name="connection-lost"),
@@ -40,4 +55,10 @@ urlpatterns = [
     path("rooms/<str:slug>/<int:number>/", rooms.message, name="message"),
     path("rooms/<str:slug>/<int:number>/edit/", messages.edit, name="message-edit"),
     path("rooms/<str:slug>/<int:number>/delete/", messages.delete, name="message-delete"),
+    path(
+        "rooms/<str:slug>/<int:number>/previews/<str:preview>/remove/",
+        previews.remove,
+        name="preview-remove",
+    ),
+    path("previews/<str:picture>.webp", previews.show_picture, name="preview-picture"),
 ]

@@ -17,6 +17,7 @@ SECRET = "hunter2-hunter2"
 WRONG = [
     ("ALLOWED_HOSTS", "http://chat.example.org", '"http://chat.example.org"', "host names"),
     ("ALLOWED_HOSTS", "chat.example.org:8000", '"chat.example.org:8000"', "without port"),
+    ("ALLOW_PRIVATE_ADDRESSES", "some", '"some"', "on or off"),
     ("DATABASE_URL", f"mysql://me:{SECRET}@db/chat", '"mysql:…"', "postgres://"),
     ("DATABASE_URL", f"postgres://me:{SECRET}@db", '"postgres:…"', "postgres://"),
     ("DATABASE_URL", f"postgres://me:{SECRET}@db:many/chat", '"postgres:…"', "postgres://"),
@@ -29,6 +30,8 @@ WRONG = [
     ("EMAIL_FROM", "Roomful", '"Roomful"', "chat@example.org"),
     ("EMAIL_URL", f"imap://me:{SECRET}@mail", '"imap:…"', "smtp+tls"),
     ("EMAIL_URL", f"smtp://me:{SECRET}@", '"smtp:…"', "smtp+tls"),
+    ("FETCH_PORTS", "80,http", '"80,http"', "separated by commas"),
+    ("FETCH_PORTS", "0", '"0"', "from 1 to 65535"),
     ("FILES_BY_PROXY", "nginx", '"nginx"', "on or off"),
     ("FILES_DIR", "/dev/null/files", '"/dev/null/files"', "must be a folder"),
     ("FILES_LIMIT", "0", '"0"', "from 1 to 1000000"),
@@ -59,6 +62,7 @@ WRONG = [
     ("SITE_URL", f"https://me:{SECRET}@chat.example.org", "not shown here", "without a path"),
     ("TIME_ZONE", "Mars/Olympus", '"Mars/Olympus"', "Europe/Berlin"),
     ("TRUST_PROXY", "yes", '"yes"', "from 0 to 10"),
+    ("WORKER", "sometimes", '"sometimes"', "on or off"),
 ]
 
 

@@ -55,6 +55,7 @@ ROW_GAPS = (
     "day",
     "swap",
     "files",
+    "previews",
 )
 STEP_GAPS = ("version", "cursor", "row", "append_to", "title")
 PEOPLE_SHOWN = (
@@ -113,6 +114,7 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
         # a message may be files alone
         silent=not row.body,
         attached=bool(row.files),
+        previewed=bool(row.previews),
     )
     return shape.fill(
         {
@@ -129,8 +131,14 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
             "day": date_format(at, _("l j F Y")) if opens_day else "",
             "swap": mark_safe(swap),
             "files": attached.of_row(row.files, row.slug) if row.files else "",
+            "previews": _previews(row) if row.previews else "",
         }
     )
+
+
+def _previews(row: Row) -> SafeString:
+    address = reverse("message", args=[row.slug, row.number])
+    return render_to_string("rooms/_previews.html", {"previews": row.previews, "address": address})
 
 
 @lru_cache(maxsize=ROWS_KEPT)

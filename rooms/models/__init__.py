@@ -11,6 +11,7 @@ from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
 from .place import Place
+from .preview import LinkPreview, Preview, PreviewPicture
 from .room import History, Room, RoomDetails, Step
 from .session import Session
 from .user import User
@@ -23,10 +24,13 @@ __all__ = [
     "History",
     "Invitation",
     "KeyUsed",
+    "LinkPreview",
     "Membership",
     "Message",
     "MessageRefused",
     "Place",
+    "Preview",
+    "PreviewPicture",
     "Room",
     "RoomClosed",
     "RoomDetails",

@@ -14,12 +14,23 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ..text import links
+from . import posting
 from .attachment import Attachment, File, files_of
 from .errors import MessageRefused
+from .preview import (
+    PREVIEWS,
+    Preview,
+    PreviewPicture,
+    as_kept,
+    ask_for_previews,
+    previews_of,
+    removed_from,
+)
 from .user import User, initials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from .room import Room
 
@@ -95,6 +106,7 @@ class Row:
     continues: bool
     previous_at: datetime | None
     files: tuple[File, ...] = ()
+    previews: tuple[Preview, ...] = ()
 
     @property
     def initials(self) -> str:
@@ -110,6 +122,7 @@ class Row:
         data["created_at"] = self.created_at.isoformat()
         data["previous_at"] = self.previous_at and self.previous_at.isoformat()
         data["files"] = [list(file) for file in self.files]
+        data["previews"] = [list(each) for each in self.previews]
         return data
 
     @classmethod
@@ -121,6 +134,7 @@ class Row:
                 "created_at": datetime.fromisoformat(data["created_at"]),
                 "previous_at": previous and datetime.fromisoformat(previous),
                 "files": tuple(File(*each) for each in data["files"]),
+                "previews": tuple(Preview(*each) for each in data.get("previews", ())),
             }
         )
 
@@ -145,6 +159,10 @@ class Message(models.Model):
     previous_at = models.DateTimeField(null=True)
     # What its row shows of its files, as JSON; most have none.
     files = models.TextField(blank=True, default="", db_default="")
+    previews = models.JSONField(
+        null=True, help_text=_("What is shown of its links, and of which links nothing is to be.")
+    )
+    preview_pictures = models.ManyToManyField(PreviewPicture, related_name="shown_in")
 
     objects: ClassVar[models.Manager[Message]] = models.Manager()
 
@@ -153,7 +171,14 @@ class Message(models.Model):
             models.UniqueConstraint(fields=["room", "number"], name="one_message_per_number"),
             models.UniqueConstraint(fields=["room", "author", "key"], name="one_message_per_key"),
         ]
-        indexes = [models.Index(fields=["room", "version"], name="message_by_version")]
+        indexes = [
+            models.Index(fields=["room", "version"], name="message_by_version"),
+            models.Index(
+                fields=["id"],
+                name="message_with_previews",
+                condition=models.Q(previews__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.room_id}/{self.number}"
@@ -175,6 +200,7 @@ class Message(models.Model):
             continues=self.continues,
             previous_at=self.previous_at,
             files=files_of(self.files),
+            previews=previews_of(self.previews),
         )
 
     def may_be_changed_by(self, user: User) -> bool:
@@ -192,7 +218,9 @@ class Message(models.Model):
             if message.body == body:
                 return False
             message.body, message.edited_at, message.version = body, timezone.now(), room.step()
-            message.save(update_fields=["body", "edited_at", "version"])
+            message.keep_previews_of(links(body))
+            message.save(update_fields=["body", "edited_at", "version", "previews"])
+            ask_for_previews(message)
             room.announce(message.as_row(room, message.author))
         return True
 
@@ -207,9 +235,60 @@ class Message(models.Model):
                 Attachment.discard(message.attachments.all())
             message.body, message.files = "", ""
             message.deleted_at, message.version = timezone.now(), room.step()
-            message.save(update_fields=["body", "files", "deleted_at", "version"])
+            message.keep_previews_of([])
+            message.save(update_fields=["body", "files", "deleted_at", "version", "previews"])
             room.announce(message.as_row(room, message.author))
         return True
+
+    def show_previews(self, body: str, found: Sequence[Preview]) -> bool:
+        """Show what was found of the links in `body`, unless the text is another one by now, or the place
+        wants it no more. That is no edit: the words are those of the author. Returns whether anything has
+        changed. Raises `RoomClosed`."""
+        with self.room.changing() as room:
+            message = Message.objects.select_related("author").get(pk=self.pk)
+            if message.body != body or message.deleted_at is not None:
+                return False
+            if not posting.links_are_previewed(lock=True):
+                return False
+            removed = removed_from(message.previews)
+            wanted = [each for each in found if each.address not in removed]
+            return message.change_previews(room, wanted[:PREVIEWS], removed)
+
+    def remove_preview(self, key: str, *, by: User) -> bool:
+        """Show nothing of a link any more, as long as it is in the text. Raises `MessageRefused` or
+        `PermissionDenied`; harmless if repeated. Returns whether anything has changed."""
+        with self.room.changing() as room:
+            message = self._for_change(by)
+            before = previews_of(message.previews)
+            kept = [each for each in before if each.key != key]
+            removed = [each.address for each in before if each.key == key]
+            if not removed:
+                return False
+            return message.change_previews(room, kept, removed_from(message.previews) + removed)
+
+    def change_previews(self, room: Room, wanted: Sequence[Preview], removed: list[str]) -> bool:
+        """Under the lock of `room`, of the message as it is now. Returns whether anything has changed."""
+        before = self.previews
+        self._set_previews(wanted, removed)
+        if self.previews == before:
+            return False
+        self.version = room.step()
+        self.save(update_fields=["previews", "version"])
+        room.announce(self.as_row(room, self.author))
+        return True
+
+    def keep_previews_of(self, addresses: Collection[str]) -> None:
+        """The text has these links now; the caller saves."""
+        if self.previews is not None:
+            kept = [each for each in previews_of(self.previews) if each.address in addresses]
+            removed = [each for each in removed_from(self.previews) if each in addresses]
+            self._set_previews(kept, removed)
+
+    def _set_previews(self, wanted: Sequence[Preview], removed: list[str]) -> None:
+        pictures = {each.picture for each in wanted if each.picture}
+        if pictures or self.previews is not None:
+            self.preview_pictures.set(PreviewPicture.objects.filter(pk__in=pictures).only("pk"))
+        self.previews = as_kept(wanted, removed)
 
     def _for_change(self, by: User, *, may_be_deleted: bool = False) -> Message:
         """The message as it is now, under the room's lock."""

@@ -37,6 +37,9 @@ WHERE id = %s
 """
 
 
+PREVIEWED = "SELECT link_previews FROM rooms_place"
+
+
 class LockedRoom(NamedTuple):
     """What posting needs to know of a room."""
 
@@ -122,6 +125,16 @@ def count(message: Message, run: int) -> None:
                 message.room_id,
             ],
         )
+
+
+def links_are_previewed(*, lock: bool = False) -> bool:
+    """Whether the place shows what linked pages say of themselves; with `lock`, until the end of the
+    transaction."""
+    locking = " FOR UPDATE" if lock and connection.features.has_select_for_update else ""
+    with connection.cursor() as cursor:
+        cursor.execute(PREVIEWED + locking)
+        found = cursor.fetchone()
+    return found is not None and bool(found[0])
 
 
 def _value(moment: datetime | None) -> Any:

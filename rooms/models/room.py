@@ -27,6 +27,7 @@ from .errors import KeyUsed, RoomClosed
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
 from .prepared import Prepared
+from .preview import ask_for_previews, previews_of
 from .user import User
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ SLUG_LENGTH = 50
 _OF_MESSAGE = (
     *("number", "version", "posted_version"),
     *("author_id", "author__display_name", "author__username"),
-    *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at", "files"),
+    *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
+    *("files", "previews"),
 )
 _OF_ROOM = (
     *("name", "topic", "archived_at", "version", "details_version"),
@@ -311,6 +313,7 @@ class Room(models.Model):
             if chosen:
                 Attachment.belong_to(message, chosen)
             posting.count(message, room.run + 1 if continues else 1)
+            ask_for_previews(message)
             row = message.as_row(self, author)
             announcements.room_changed(self.pk, message.version, row.as_data(), None)
             announcements.room_stirred(self.pk)
@@ -407,7 +410,8 @@ class Room(models.Model):
         """As `Message.as_row`, of the values of `_OF_MESSAGE`: making fifty rows of three models each
         took most of the time of reading them."""
         number, version, posted_version, author, display_name, username, *words = values
-        body, created_at, edited_at, deleted_at, continues, previous_at, files = words
+        body, created_at, edited_at, deleted_at, continues, previous_at, *more = words
+        files, previews = more
         return Row(
             room=self.pk,
             slug=self.slug,
@@ -423,6 +427,7 @@ class Room(models.Model):
             continues=continues,
             previous_at=previous_at,
             files=files_of(files),
+            previews=previews_of(previews),
         )
 
     def steps_after(self, version: int) -> list[Step] | None:

@@ -66,14 +66,20 @@ def _only_for_owner(request: AuthenticatedHttpRequest) -> None:
 @require_http_methods(["GET", "POST"])
 @login_required
 def change(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The place's name, and who may make an account."""
+    """The place's name, who may make an account, and what is shown of links."""
     _only_for_owner(request)
     place = get_object_or_404(Place)
-    kept = {"name": place.name, "sign_up": place.sign_up}
+    kept = {
+        "name": place.name,
+        "sign_up": place.sign_up,
+        "link_previews": place.link_previews,
+    }
     form = PlaceForm(request.POST if request.method == "POST" else None, initial=kept)
     if form.is_valid():
         place.name, place.sign_up = form.cleaned_data["name"], form.cleaned_data["sign_up"]
         place.save(update_fields=["name", "sign_up"])
+        if form.cleaned_data["link_previews"] != place.link_previews:
+            place.preview_links(form.cleaned_data["link_previews"])
         messages.success(request, _("Saved."))
         return redirect("place")
     return render(request, "rooms/place.html", {"form": form})

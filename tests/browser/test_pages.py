@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,13 @@ from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.urls import resolve
+from PIL import Image
 from playwright.sync_api import Page, Response, expect
 
 from rooms import urls
-from rooms.models import Invitation, Place, User
+from rooms.models import Invitation, Message, Place, Preview, PreviewPicture, User
+from rooms.models.preview import previews_of
+from rooms.unfurl import Picture
 from tests import factories
 from tests.browser.conftest import Open, Watch
 from tests.browser.visitor import in_thread
@@ -75,6 +79,25 @@ class Scene:
         return self.names[name]
 
 
+LINKING = (
+    "The blue one is https://example.org/kettle and the long one https://example.org/long it is."
+)
+
+
+def previewed(message: Message) -> None:
+    """As if the pages had said so of themselves."""
+    file = BytesIO()
+    Image.new("RGB", (288, 144), "teal").save(file, "WEBP")
+    picture = PreviewPicture.of(Picture(file.getvalue(), 144, 72))
+    shop = Preview("https://example.org/kettle", "Blue kettle", "The Shop", "It boils. " * 30)
+    found = [
+        shop._replace(picture=picture.key, width=144, height=72),
+        Preview("https://example.org/long", LONG, "", ""),
+    ]
+    assert message.show_previews(message.body, found)
+    message.refresh_from_db()
+
+
 @in_thread
 def arrange() -> Scene:
     place, _made = Place.objects.get_or_create(pk=1, defaults={"name": "Millbrook Repair Café"})
@@ -108,6 +131,10 @@ def arrange() -> Scene:
         if message.body == "to be deleted":
             message.delete_for_everybody(by=message.author)
     factories.say_with_files(full, ines, "Files", FILES)
+    (linking,) = factories.say(full, tomasz, LINKING)
+    Place.objects.update(link_previews=True)
+    previewed(linking)
+    Place.objects.update(link_previews=False)
     (mine,) = factories.say(full, tomasz, "what Tomasz said in the end")
 
     archived = factories.make_room("Pages archived", ines, tomasz, topic="Long ago")
@@ -127,6 +154,8 @@ def arrange() -> Scene:
             "place": place,
             "full": full.slug,
             "mine": mine.number,
+            "linking": linking.number,
+            "preview": previews_of(linking.previews)[0].key,
             "empty": factories.make_room("Pages empty", ines, tomasz).slug,
             "archived": archived.slug,
             "private": factories.make_room("Pages private", ines, tomasz, private=True).slug,
@@ -283,6 +312,7 @@ CASES = [
     Case("e-mail", "tomasz", "/accounts/email/"),
     Case("no e-mail", "nobody", "/accounts/email/"),
     Case("sign-out", "tomasz", "/accounts/logout/"),
+    Case("help", "tomasz", "/help/"),
     Case("place", "ines", "/place/"),
     Case("invitations", "ines", "/place/invitations/"),
     Case("invitations while closed", "ines", "/place/invitations/", needs=("closed",)),
@@ -327,6 +357,7 @@ CASES = [
     Case("edit with mistakes", "tomasz", "/rooms/{full}/{mine}/edit/", 400,
          do=sent(("New text", ""), button="Save")),
     Case("delete", "tomasz", "/rooms/{full}/{mine}/delete/"),
+    Case("remove a preview", "tomasz", "/rooms/{full}/{linking}/previews/{preview}/remove/"),
     Case("another's message", "ines", "/rooms/{full}/{mine}/edit/", 403),
     Case("nothing there", "tomasz", "/rooms/there-is-none/", 404),
     Case("nothing there for nobody", "", "/there-is-none/", 404),
@@ -504,9 +535,9 @@ def test_the_stream_is_a_valid_document_within_reach_of_everybody(
 def test_no_room_is_forgotten(scene: Scene) -> None:
     """Each kind of page that has an address of its own is among the cases."""
     not_pages = {
-        "home", "reader-style", "composer-input", "connection-lost", "poller", "pasted", "changes",
-        "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
-        "file", "thumbnail", "files-of-plain",
+        "home", "manifest", "reader-style", "composer-input", "connection-lost", "poller", "pasted",
+        "changes", "preview-picture", "stream", "typing", "draft", "send", "room-join",
+        "invitation-revoke", "file", "thumbnail", "files-of-plain",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
