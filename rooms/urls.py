@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import accounts, directory, messages, place, reader, rooms, settings, stream
+from .views import accounts, directory, menu, messages, place, reader, rooms, settings, stream
 
 urlpatterns = [
     path("", directory.home, name="home"),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("composer/<str:version>/", reader.composer_input, name="composer-input"),
     path("composer/<str:version>/lost/", reader.connection_lost, name="connection-lost"),
     path("composer/<str:version>/pasted/", reader.pasted, name="pasted"),
+    path("composer/<str:version>/menu-lost/", reader.menu_lost, name="menu-lost"),
     path("composer/<str:version>/poll/", reader.poller, name="poller"),
     path("rooms/", directory.rooms, name="rooms"),
     path("rooms/new/", directory.make, name="room-new"),
@@ -33,6 +34,7 @@ urlpatterns = [
     path("rooms/<str:slug>/members/", settings.members, name="members"),
     path("rooms/<str:slug>/members/remove/", settings.remove, name="member-remove"),
     path("rooms/<str:slug>/<int:number>/", rooms.message, name="message"),
+    path("rooms/<str:slug>/<int:number>/menu/", menu.menu, name="message-menu"),
     path("rooms/<str:slug>/<int:number>/edit/", messages.edit, name="message-edit"),
     path("rooms/<str:slug>/<int:number>/delete/", messages.delete, name="message-delete"),
 ]

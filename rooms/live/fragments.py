@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ..models import Step
 
 KEY_HERE = "the-key"
-ROWS_KEPT = 10_000  # rendered rows of about 1.5 kB each
+ROWS_KEPT = 10_000  # rendered rows of about 0.6 kB each
 FRAME_ROWS = 50  # a frame of a thousand rows is one long task in the browser
 GUARDS = 64  # cursors that one selector may name
 ROW_GAPS = (

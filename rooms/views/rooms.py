@@ -231,7 +231,9 @@ def _past(  # noqa: PLR0917
     older: int | None,
     newer: int | None,
     people: People,
+    chosen: int | None = None,
 ) -> HttpResponse:
+    """With `chosen`, the number of the message that the page is about."""
     user, variant = request.user, Variant.current()
     mould = _past_shell(
         room.details,
@@ -240,6 +242,7 @@ def _past(  # noqa: PLR0917
         owner=user.is_owner,
         older=older is not None,
         newer=newer is not None,
+        about_one=chosen is not None,
     )
     values = {
         **about(request, room_items(user), room.pk),
@@ -247,13 +250,21 @@ def _past(  # noqa: PLR0917
         "rows": rows,
         "older": older,
         "newer": newer,
+        "chosen": chosen,
     }
     return HttpResponse(mould.fill(values))
 
 
 @lru_cache(maxsize=SHELLS)
 def _past_shell(
-    room: RoomDetails, place_name: str, language: str, *, owner: bool, older: bool, newer: bool
+    room: RoomDetails,
+    place_name: str,
+    language: str,
+    *,
+    owner: bool,
+    older: bool,
+    newer: bool,
+    about_one: bool,
 ) -> Mould:
     context = {
         **around(place_name, owner=owner),
@@ -261,8 +272,9 @@ def _past_shell(
         "rows": gap("rows"),
         "older": gap("older") if older else None,
         "newer": gap("newer") if newer else None,
+        "chosen": gap("chosen") if about_one else None,
     }
-    return shell.made("rooms/past.html", language, context)
+    return shell.made("rooms/past.html", language, context, composer_urls)
 
 
 @require_GET
@@ -280,7 +292,7 @@ def message(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRe
     rows = fragments.rows(history.rows, Variant.current(), number)
     older = history.rows[0].number if history.has_older else None
     newer = history.rows[-1].number if history.has_newer else None
-    return _past(request, history.room, rows, older, newer, people_in(found.pk))
+    return _past(request, history.room, rows, older, newer, people_in(found.pk), number)
 
 
 @require_GET
