@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from .views import accounts, directory, menu, messages, place, reader, rooms, settings, stream
+from .views import (
+    accounts,
+    directory,
+    menu,
+    messages,
+    place,
+    reactions,
+    reader,
+    rooms,
+    settings,
+    stream,
+)
 
 urlpatterns = [
     path("", directory.home, name="home"),
@@ -35,6 +46,7 @@ urlpatterns = [
     path("rooms/<str:slug>/members/remove/", settings.remove, name="member-remove"),
     path("rooms/<str:slug>/<int:number>/", rooms.message, name="message"),
     path("rooms/<str:slug>/<int:number>/menu/", menu.menu, name="message-menu"),
+    path("rooms/<str:slug>/<int:number>/reactions/", reactions.reactions, name="reactions"),
     path("rooms/<str:slug>/<int:number>/edit/", messages.edit, name="message-edit"),
     path("rooms/<str:slug>/<int:number>/delete/", messages.delete, name="message-delete"),
 ]

@@ -50,6 +50,7 @@ VARIANT = Variant("en", "UTC")
 TEXTS = st.sampled_from(
     ["yes", "two\nlines", "**bold** <b>", "😀", "see https://example.org/a?b=c"]
 )
+EMOJI = st.sampled_from(["👍", "🎉"])
 
 
 def fresh(client: Client, room: Room) -> Page:
@@ -157,6 +158,11 @@ class Rooms(RuleBasedStateMachine):
         if message := self._some_message(data):
             self._change(lambda: message.delete_for_everybody(by=message.author))
 
+    @rule(data=st.data(), who=st.sampled_from(range(3)), emoji=EMOJI, wanted=st.booleans())
+    def react(self, data: st.DataObject, who: int, emoji: str, wanted: bool) -> None:
+        if message := self._some_message(data):
+            self._change(lambda: message.react(emoji, by=self.people[who], wanted=wanted))
+
     @rule(name=st.sampled_from(["Workbench", "Bench <3", "Werkbank"]))
     def rename(self, name: str) -> None:
         self._change(lambda: self.room.change_details(name=name, topic=""))
@@ -191,7 +197,7 @@ class Rooms(RuleBasedStateMachine):
     @rule()
     def open(self) -> None:
         page = fresh(self.client, self.room)
-        for form in page.all("form"):
+        for form in page.all("form:not(.reactions)"):
             form.replace()  # no change of the room concerns them, and all else goes quicker without
         assert page.rows == self.states[page.cursor]
         self.readings.append(Reading(page))

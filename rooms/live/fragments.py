@@ -25,6 +25,7 @@ from django.utils.formats import date_format
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ..models import Row
 from ..text import is_only_emoji, to_html
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..context import RoomItem
-    from ..models import Step
+    from ..models import Reaction, Step
 
 KEY_HERE = "the-key"
 ROWS_KEPT = 10_000  # rendered rows of about 0.6 kB each
@@ -52,6 +53,7 @@ ROW_GAPS = (
     "clock",
     "date",
     "day",
+    "reactions",
     "swap",
 )
 STEP_GAPS = ("version", "cursor", "row", "append_to", "title")
@@ -122,9 +124,50 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
             "clock": date_format(at, _("H:i")),
             "date": at.date().isoformat(),
             "day": date_format(at, _("l j F Y")) if opens_day else "",
+            "reactions": _reactions(row),
             "swap": mark_safe(swap),
         }
     )
+
+
+def _reactions(row: Row) -> SafeString | str:
+    """What stands under a message; nothing under most. A button's value says who had chosen the emoji
+    when it was shown, and so whether its reader wants to choose it or to take that back."""
+    if not row.reactions:
+        return ""
+    return render_to_string(
+        "rooms/_reactions.html",
+        {
+            "address": reverse("reactions", args=[row.slug, row.number]),
+            "reactions": [
+                {
+                    "emoji": reaction.emoji,
+                    "total": reaction.total,
+                    "value": " ".join([reaction.emoji, *map(str, reaction.who)]),
+                    "names": _named_first(reaction),
+                }
+                for reaction in row.reactions
+            ],
+        },
+    )
+
+
+def _named_first(reaction: Reaction) -> str:
+    """Who chose it, in a few words."""
+    names = [name for name in reaction.names if name]
+    if reaction.total > len(reaction.names):
+        names = names[:-1]
+    others = reaction.total - len(names)
+    if not names:
+        return ngettext("%(others)s person", "%(others)s people", others) % {"others": others}
+    if others:
+        sentence = ngettext(
+            "%(first)s and %(others)s more", "%(first)s and %(others)s more", others
+        )
+        return sentence % {"first": ", ".join(names), "others": others}
+    *first, last = names
+    both = {"first": ", ".join(first), "last": last}
+    return _("%(first)s and %(last)s") % both if first else last
 
 
 @lru_cache(maxsize=ROWS_KEPT)
@@ -259,6 +302,12 @@ def in_place(row: Row, variant: Variant) -> str:
     """A message's row put where it stands, whatever the page's cursor: for the page that asked."""
     with variant.active():
         return _row(row, f"outerHTML:#messages #m{row.number}")
+
+
+def fresh_menu(variant: Variant) -> str:
+    """An empty one in the place of the one that is open, which so is closed."""
+    with variant.active():
+        return render_to_string("rooms/_menu_frame.html", {"swap": True})
 
 
 def history_rows(

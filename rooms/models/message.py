@@ -14,10 +14,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from . import reactions
 from .errors import MessageRefused
+from .reactions import Reaction, Stored, clean_emoji
 from .user import User, initials
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .room import Room
 
 BODY_LENGTH = 4_000  # characters; a long page of text, and far below the socket's limit for a frame
@@ -86,6 +90,16 @@ class Row:
     deleted: bool
     continues: bool
     previous_at: datetime | None
+    # What most messages have not is left out of their data.
+    reactions: tuple[Reaction, ...] = ()
+
+    @property
+    def people(self) -> dict[int, str]:
+        """Everybody whose name stands in the row."""
+        people = {self.author: self.author_name}
+        for reaction in self.reactions:
+            people |= reaction.people
+        return people
 
     @property
     def initials(self) -> str:
@@ -96,8 +110,12 @@ class Row:
         return self.author % 8
 
     def as_data(self) -> dict[str, Any]:
-        """Strings, numbers and booleans only."""
-        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        """Strings, numbers and booleans only, and lists of them."""
+        data = {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
         data["created_at"] = self.created_at.isoformat()
         data["previous_at"] = self.previous_at and self.previous_at.isoformat()
         return data
@@ -110,6 +128,7 @@ class Row:
                 **data,
                 "created_at": datetime.fromisoformat(data["created_at"]),
                 "previous_at": previous and datetime.fromisoformat(previous),
+                "reactions": tuple(map(Reaction.from_data, data.get("reactions", ()))),
             }
         )
 
@@ -132,6 +151,9 @@ class Message(models.Model):
     # What its row shows of the message before it, decided once, for ever, when it is posted.
     continues = models.BooleanField(default=False)
     previous_at = models.DateTimeField(null=True)
+    reactions: models.JSONField[Stored | None, Stored | None] = models.JSONField(
+        null=True, help_text=_("[[emoji, [user, …]], …], see `reactions.py`.")
+    )
 
     objects: ClassVar[models.Manager[Message]] = models.Manager()
 
@@ -145,8 +167,12 @@ class Message(models.Model):
     def __str__(self) -> str:
         return f"{self.room_id}/{self.number}"
 
-    def as_row(self, room: Room, author: User) -> Row:
-        """The room and author are named so that the caller, not a query in a loop, brings them."""
+    def as_row(self, room: Room, author: User, names: Mapping[int, str] | None = None) -> Row:
+        """The room and author are named so that the caller, not a query in a loop, brings them; so are
+        the `names` of who reacted (`reactions.names_in`). Without these they are read, if there are any.
+        """
+        if names is None:
+            names = reactions.names_in([self.reactions])
         return Row(
             room=room.pk,
             slug=room.slug,
@@ -161,6 +187,7 @@ class Message(models.Model):
             deleted=self.deleted_at is not None,
             continues=self.continues,
             previous_at=self.previous_at,
+            reactions=reactions.shown(self.reactions, names),
         )
 
     def may_be_changed_by(self, user: User) -> bool:
@@ -190,15 +217,42 @@ class Message(models.Model):
             if message.deleted_at is not None:
                 return False
             message.body, message.deleted_at, message.version = "", timezone.now(), room.step()
-            message.save(update_fields=["body", "deleted_at", "version"])
+            message.reactions = None
+            message.save(update_fields=["body", "deleted_at", "version", "reactions"])
             room.announce(message.as_row(room, message.author))
         return True
 
-    def _for_change(self, by: User, *, may_be_deleted: bool = False) -> Message:
+    def react(self, emoji: str, *, by: User, wanted: bool = True) -> bool:
+        """Put somebody's reaction under the message, or take it away. Who asks says which of the two, so
+        that a repeated form is harmless. Raises `MessageRefused` or `PermissionDenied`. Returns whether
+        anything has changed."""
+        emoji = clean_emoji(emoji)
+        with self.room.changing() as room:
+            message = self._as_now()
+            room.demand_part(by)
+            message.demand_words()
+            changed = reactions.changed(message.reactions or [], emoji, by.pk, wanted=wanted)
+            if changed is None:
+                return False
+            message.reactions, message.version = changed or None, room.step()
+            message.save(update_fields=["reactions", "version"])
+            room.announce(message.as_row(room, message.author))
+        return True
+
+    def demand_words(self) -> None:
+        """Raises `MessageRefused` if there is nothing left of the message."""
+        if self.deleted_at is not None:
+            raise MessageRefused(_("This message was deleted meanwhile."), code="deleted")
+
+    def _as_now(self) -> Message:
         """The message as it is now, under the room's lock."""
-        message = Message.objects.select_related("author").get(pk=self.pk)
+        return Message.objects.select_related("author").get(pk=self.pk)
+
+    def _for_change(self, by: User, *, may_be_deleted: bool = False) -> Message:
+        """The same, for its author."""
+        message = self._as_now()
         if message.author_id != by.pk:
             raise PermissionDenied
-        if message.deleted_at is not None and not may_be_deleted:
-            raise MessageRefused(_("This message was deleted meanwhile."), code="deleted")
+        if not may_be_deleted:
+            message.demand_words()
         return message

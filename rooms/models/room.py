@@ -21,7 +21,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy
 
 from .. import metrics
-from . import announcements, posting
+from . import announcements, posting, reactions
 from .errors import KeyUsed, RoomClosed
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
@@ -29,7 +29,7 @@ from .prepared import Prepared
 from .user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from django.db.models import QuerySet
 
@@ -42,7 +42,9 @@ _OF_MESSAGE = (
     *("number", "version", "posted_version"),
     *("author_id", "author__display_name", "author__username"),
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
+    "reactions",
 )
+_REACTIONS = _OF_MESSAGE.index("reactions")
 _OF_ROOM = (
     *("name", "topic", "archived_at", "version", "details_version"),
     *("last_number", "last_author_id", "last_at", "run"),
@@ -183,6 +185,15 @@ class Room(models.Model):
         return (membership is not None and membership.is_moderator) or (
             user.is_owner and (not self.private or membership is not None)
         )
+
+    def may_be_taken_part_in_by(self, membership: Membership | None) -> bool:
+        """Whether somebody with this membership, or none, may write in the room, and so react too."""
+        return not self.archived and (not self.private or membership is not None)
+
+    def demand_part(self, user: User) -> None:
+        """Raises `PermissionDenied` for whoever may not take part; under `changing()`."""
+        if not self.may_be_taken_part_in_by(self.membership_of(user)):
+            raise PermissionDenied
 
     def change_details(self, *, name: str, topic: str) -> None:
         """Rename the room or change its topic. Its address stays, so that links go on working."""
@@ -387,7 +398,8 @@ class Room(models.Model):
         # The room is joined to the messages: both belong to the one moment of that statement. Where
         # there is no message, the room as it was read before is at or behind it, and that is as good.
         room = self._as_then(shown[-1][len(_OF_MESSAGE) :]) if shown else self
-        rows = [self._row(message[: len(_OF_MESSAGE)]) for message in shown]
+        names = reactions.names_in(message[_REACTIONS] for message in shown)
+        rows = [self._row(message[: len(_OF_MESSAGE)], names) for message in shown]
         return History(room, rows, has_older, has_newer)
 
     def _as_then(self, values: tuple[Any, ...]) -> Room:
@@ -397,11 +409,11 @@ class Room(models.Model):
             setattr(room, name, value)
         return room
 
-    def _row(self, values: tuple[Any, ...]) -> Row:
+    def _row(self, values: tuple[Any, ...], names: Mapping[int, str]) -> Row:
         """As `Message.as_row`, of the values of `_OF_MESSAGE`: making fifty rows of three models each
         took most of the time of reading them."""
         number, version, posted_version, author, display_name, username, *words = values
-        body, created_at, edited_at, deleted_at, continues, previous_at = words
+        body, created_at, edited_at, deleted_at, continues, previous_at, reacted = words
         return Row(
             room=self.pk,
             slug=self.slug,
@@ -416,6 +428,7 @@ class Room(models.Model):
             deleted=deleted_at is not None,
             continues=continues,
             previous_at=previous_at,
+            reactions=reactions.shown(reacted, names),
         )
 
     def steps_after(self, version: int) -> list[Step] | None:
@@ -439,9 +452,10 @@ class Room(models.Model):
         room = changed[-1].room if changed else self
         if version > room.version:
             return None  # a cursor from before a restored backup, or an invented one
+        names = reactions.names_in(message.reactions for message in changed)
         touched: list[tuple[int, Row | None]] = []
         for message in changed:
-            row = message.as_row(room, message.author)
+            row = message.as_row(room, message.author, names)
             if row.posted_version > version:
                 touched.append((row.posted_version, row))
             if row.version > row.posted_version:

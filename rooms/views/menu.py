@@ -4,40 +4,64 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
+from django_htmx.http import trigger_client_event
 
+from .. import emojis
+from ..live import fragments
+from ..live.fragments import Variant
 from ..text import to_html
-from .doors import reader_required, room_or_404
+from .doors import entered_or_404, reader_required
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
-
-    from ..models import Message
+    from ..models import Membership, Message
     from .doors import AuthenticatedHttpRequest
 
 
-def message_or_404(request: AuthenticatedHttpRequest, slug: str, number: int) -> Message:
-    """The message of that number in the room at `slug`, if the reader may see it."""
-    room = room_or_404(request, slug)
+def message_or_404(
+    request: AuthenticatedHttpRequest, slug: str, number: int
+) -> tuple[Message, Membership | None]:
+    """The message of that number in the room at `slug`, if the reader may see it, and their membership of
+    the room."""
+    room, membership = entered_or_404(request, slug)
     message = room.messages.select_related("author").filter(number=number).first()
     if message is None:
         raise Http404
     message.room = room
-    return message
+    return message, membership
 
 
 @require_GET
 @reader_required
 def menu(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpResponse:
     """What this reader may do with the message. Rows are the same for everybody, so it is asked for."""
-    message = message_or_404(request, slug, number)
+    message, membership = message_or_404(request, slug, number)
+    room, user = message.room, request.user
+    standing = message.deleted_at is None
+    mine = {emoji for emoji, users in message.reactions or () if user.pk in users}
     context = {
-        "room": message.room,
+        "room": room,
         "message": message,
-        "own": message.may_be_changed_by(request.user),
+        "own": message.may_be_changed_by(user),
+        "takes_part": standing and room.may_be_taken_part_in_by(membership),
+        "quick": [(*emojis.named(emoji), emoji in mine) for emoji in emojis.QUICK],
     }
     if request.htmx:
         return render(request, "rooms/_menu.html", context)
     return render(request, "rooms/menu.html", {**context, "body": to_html(message.body)})
+
+
+def shown_in_page(
+    request: AuthenticatedHttpRequest, message: Message, *, changed: bool
+) -> HttpResponse:
+    """The answer for htmx after a change of the message, which was read anew."""
+    if changed and "after" in request.POST:
+        # The socket shows it, or else a poll, at once. Either may have put a new row in the place of the
+        # one that asks, and htmx would look for what the answer names in a tree that is no longer the
+        # page's.
+        return trigger_client_event(HttpResponse(status=204), "changed", {"target": "#watch"})
+    # nothing else puts a new row into a page of the past, which has no cursor, or over the same text
+    row = message.as_row(message.room, message.author)
+    return HttpResponse(fragments.in_place(row, Variant.current()))

@@ -11,13 +11,13 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
-from django_htmx.http import trigger_client_event
 
 from ..live import fragments
 from ..live.fragments import Variant
 from ..models import KeyUsed, MessageRefused
 from ..text import to_html
 from .doors import entered_or_404, live, reader_required, room_or_404
+from .menu import shown_in_page
 from .rooms import Composer, changes_after, new_key, new_keys, room_page
 
 if TYPE_CHECKING:
@@ -166,16 +166,9 @@ def _form(
 
 
 def _done(request: AuthenticatedHttpRequest, message: Message, *, changed: bool) -> HttpResponse:
-    message.refresh_from_db(fields=["body", "version", "edited_at", "deleted_at"])
+    message.refresh_from_db(fields=["body", "version", "edited_at", "deleted_at", "reactions"])
     if not request.htmx:
         if message.deleted_at is not None:
             notices.success(request, _("The message was deleted."))
         return redirect("message", slug=message.room.slug, number=message.number)
-    if changed and "after" in request.POST:
-        # The socket shows it, or else a poll, at once. Either may have put a new row in the place of the
-        # one that asks, and htmx would look for what the answer names in a tree that is no longer the
-        # page's.
-        return trigger_client_event(HttpResponse(status=204), "changed", {"target": "#watch"})
-    # nothing else puts a new row into a page of the past, which has no cursor, or over the same text
-    row = message.as_row(message.room, message.author)
-    return HttpResponse(fragments.in_place(row, Variant.current()))
+    return shown_in_page(request, message, changed=changed)

@@ -100,6 +100,8 @@ def arrange() -> Scene:
         if message.body == "to be deleted":
             message.delete_for_everybody(by=message.author)
     (mine,) = factories.say(full, tomasz, "what Tomasz said in the end")
+    for person, emoji in ((ines, "👍"), (tomasz, "👍"), (noor, "🎉")):
+        mine.react(emoji, by=person)
 
     archived = factories.make_room("Pages archived", ines, tomasz, topic="Long ago")
     factories.say(archived, tomasz, "the last one puts out the light")
@@ -299,6 +301,11 @@ CASES = [
     Case("room and an edit", "tomasz", "/rooms/{full}/", do=chosen("Edit", ".edit textarea")),
     Case("room and a deletion", "tomasz", "/rooms/{full}/", do=chosen("Delete", ".edit .danger")),
     Case("room and a message's menu", "tomasz", "/rooms/{full}/", do=menu, needs=("desk",)),
+    Case("room and any emoji", "tomasz", "/rooms/{full}/", do=chosen("Any emoji", "#menu .pick"),
+         needs=("desk",)),
+    Case("reactions", "tomasz", "/rooms/{full}/{mine}/reactions/"),
+    Case("reactions with mistakes", "tomasz", "/rooms/{full}/{mine}/reactions/", 400,
+         do=sent(("Emoji or its name", "two words"), button="React")),
     Case("message's menu as a page", "tomasz", "/rooms/{full}/{mine}/menu/"),
     Case("room in another direction", "noor", "/rooms/{full}/"),
     Case("empty room", "tomasz", "/rooms/{empty}/"),
