@@ -32,7 +32,7 @@ from rooms.live.connections import OpenRoom, Reader
 from rooms.live.consumers import catch_up
 from rooms.live.fragments import Variant
 from rooms.live.hub import Hub
-from rooms.models import Message, Room, announcements
+from rooms.models import Message, Room, RoomDetails, Row, announcements
 from tests.cast import signed_in
 from tests.factories import make_room, say
 from tests.page import Page, fragment, rows_of
@@ -60,6 +60,21 @@ def fresh(client: Client, room: Room) -> Page:
 
 def rendered(room: Room) -> list[str]:
     return rows_of(fragment(fragments.rows(room.history().rows, VARIANT)))
+
+
+def with_row(rows: list[str], data: dict[str, Any]) -> list[str]:
+    """The rows after a step that brings this one."""
+    row = Row.from_data(data)
+    new = rows_of(fragment(fragments.row(row, VARIANT)))
+    if row.posted_version == row.version:
+        return [*rows, *new]
+    return [new[-1] if f' id="m{row.number}"' in old else old for old in rows]
+
+
+def titled(data: dict[str, Any]) -> str:
+    details = RoomDetails(**data)
+    title = render_to_string("rooms/_title.html", {"details": details, "swap": ""})
+    return fragment(title).elements[0].html
 
 
 class Socket:
@@ -129,13 +144,16 @@ class Rooms(RuleBasedStateMachine):
     # What people do
 
     def _change(self, act: Callable[[], object]) -> None:
+        before, heard = self.room.version, len(self.rung)
         with TestCase.captureOnCommitCallbacks(execute=True):
             act()
         self.room.refresh_from_db()
-        self.states[self.room.version] = rendered(self.room)
-        details = self.room.details
-        title = render_to_string("rooms/_title.html", {"details": details, "swap": ""})
-        self.titles[self.room.version] = fragment(title).elements[0].html
+        rows, title = self.states[before], self.titles[before]
+        for event in self.rung[heard:]:  # one change may be several steps
+            rows = with_row(rows, event["row"]) if event["row"] else rows
+            title = titled(event["details"]) if event["details"] else title
+            self.states[event["version"]], self.titles[event["version"]] = rows, title
+        assert self.states[self.room.version] == rendered(self.room)
 
     @rule(author=st.sampled_from(range(3)), text=TEXTS)
     def say(self, author: int, text: str) -> None:
@@ -143,6 +161,13 @@ class Rooms(RuleBasedStateMachine):
 
     def post(self, author: User, text: str) -> None:
         self._change(lambda: say(self.room, author, text))
+
+    @rule(data=st.data(), author=st.sampled_from(range(3)), text=TEXTS)
+    def reply(self, data: st.DataObject, author: int, text: str) -> None:
+        if original := self._some_message(data):
+            key = secrets.token_urlsafe(9)
+            person, number = self.people[author], original.number
+            self._change(lambda: self.room.post(person, text, key, reply=number))
 
     def _some_message(self, data: st.DataObject) -> Message | None:
         standing = list(self.room.messages.filter(deleted_at=None).order_by("number"))

@@ -15,8 +15,9 @@ socket's catch-up and its live frames may overlap in any order, and each change 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -28,19 +29,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..models import Row
-from ..text import is_only_emoji, to_html
+from ..text import is_only_emoji, summary, to_html
 from .moulds import mould
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..context import RoomItem
-    from ..models import Reaction, Step
+    from ..models import Quote, Reaction, Step
 
 KEY_HERE = "the-key"
 ROWS_KEPT = 10_000  # rendered rows of about 0.6 kB each
 FRAME_ROWS = 50  # a frame of a thousand rows is one long task in the browser
 GUARDS = 64  # cursors that one selector may name
+EXCERPT = 100  # characters of an original that a reply shows
 ROW_GAPS = (
     "number",
     "address",
@@ -53,7 +55,7 @@ ROW_GAPS = (
     "clock",
     "date",
     "day",
-    "reactions",
+    *("quote", "reactions", "replies"),
     "swap",
 )
 STEP_GAPS = ("version", "cursor", "row", "append_to", "title")
@@ -124,17 +126,33 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
             "clock": date_format(at, _("H:i")),
             "date": at.date().isoformat(),
             "day": date_format(at, _("l j F Y")) if opens_day else "",
-            "reactions": _reactions(row),
+            "quote": _quoted(row) if row.quote else "",
+            "reactions": _reactions(row) if row.reactions else "",
+            "replies": _replies(row) if row.replies else "",
             "swap": mark_safe(swap),
         }
     )
 
 
-def _reactions(row: Row) -> SafeString | str:
-    """What stands under a message; nothing under most. A button's value says who had chosen the emoji
+def _quoted(row: Row) -> SafeString:
+    """The message that this one replies to."""
+    return render_to_string("rooms/_quoted.html", {"slug": row.slug, **about_original(row.quote)})
+
+
+def about_original(quote: Quote | None) -> dict[str, Any]:
+    """Template context: the `original` of a reply and one line of it; the same of none."""
+    return {"original": quote, "excerpt": summary(quote.text, EXCERPT) if quote else ""}
+
+
+def _replies(row: Row) -> SafeString:
+    """How many there are, and the way to the thread."""
+    context = {"replies": row.replies, "address": reverse("thread", args=[row.slug, row.number])}
+    return render_to_string("rooms/_replies.html", context)
+
+
+def _reactions(row: Row) -> SafeString:
+    """What stands under a message. A button's value says who had chosen the emoji
     when it was shown, and so whether its reader wants to choose it or to take that back."""
-    if not row.reactions:
-        return ""
     return render_to_string(
         "rooms/_reactions.html",
         {
@@ -176,6 +194,18 @@ def row(row: Row, variant: Variant) -> SafeString:
     push and in the stream. Kept under all that it depends on, so what is kept is never stale."""
     with variant.active():
         return _row(row)
+
+
+def rows_apart(shown: Iterable[Row], variant: Variant) -> SafeString:
+    """Messages between which others may be left out: each says who speaks and, unless the one above it
+    does, on which day."""
+    html: list[str] = []
+    above: Row | None = None
+    for each in shown:
+        day = above.created_at if above is not None else None
+        html.append(row(replace(each, continues=False, previous_at=day), variant))
+        above = each
+    return mark_safe("".join(html))
 
 
 def rows(shown: Iterable[Row], variant: Variant, marked: int | None = None) -> SafeString:
@@ -298,8 +328,11 @@ def signed_out(variant: Variant) -> str:
         return render_to_string("stream/signed_out.html")
 
 
-def in_place(row: Row, variant: Variant) -> str:
-    """A message's row put where it stands, whatever the page's cursor: for the page that asked."""
+def in_place(row: Row, variant: Variant, *, apart: bool = False) -> str:
+    """A message's row put where it stands, whatever the page's cursor: for the page that asked, on which
+    it may stand `apart` from the message before it."""
+    if apart:
+        row = replace(row, continues=False)
     with variant.active():
         return _row(row, f"outerHTML:#messages #m{row.number}")
 
@@ -410,6 +443,16 @@ def blank_composers(keys: Iterable[str]) -> SafeString:
     """Empty forms of the composer's pool; they have no words in any language."""
     blank = _blank_composer()
     return mark_safe("".join(blank.replace(KEY_HERE, escape(key)) for key in keys))
+
+
+def reply_begun(
+    slug: str, quote: Quote, form: dict[str, str], urls: dict[str, str], variant: Variant
+) -> str:
+    """A form of the composer, with `key`, `line` and `lines`, says what it replies to, and takes the
+    focus: its field comes anew, with what was typed into it."""
+    context = {"room": {"slug": slug}, "urls": urls, **form, **about_original(quote)}
+    with variant.active():
+        return render_to_string("stream/reply_begun.html", context)
 
 
 def blank_forms(keys: Sequence[str], variant: Variant) -> str:

@@ -10,6 +10,7 @@ from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
 from .place import Place
+from .quote import Quote
 from .reactions import Reaction
 from .room import History, Room, RoomDetails, Step
 from .session import Session
@@ -24,6 +25,7 @@ __all__ = [
     "Message",
     "MessageRefused",
     "Place",
+    "Quote",
     "Reaction",
     "Room",
     "RoomClosed",

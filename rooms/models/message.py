@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from . import reactions
 from .errors import MessageRefused
+from .quote import Quote
 from .reactions import Reaction, Stored, clean_emoji
 from .user import User, initials
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 BODY_LENGTH = 4_000  # characters; a long page of text, and far below the socket's limit for a frame
 KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 RUN = 10  # messages; then the next names its author again, so that no screen is without a name
+ANSWERS_AT_ONCE = 300  # as many as one statement stamps
 GROUPED = timedelta(minutes=7)  # a message that soon after one by the same author continues it
 
 
@@ -92,11 +94,15 @@ class Row:
     previous_at: datetime | None
     # What most messages have not is left out of their data.
     reactions: tuple[Reaction, ...] = ()
+    quote: Quote | None = None  # of the message that this one replies to
+    replies: int = 0  # in the thread that this message began
 
     @property
     def people(self) -> dict[int, str]:
         """Everybody whose name stands in the row."""
         people = {self.author: self.author_name}
+        if self.quote is not None:
+            people[self.quote.author] = self.quote.author_name
         for reaction in self.reactions:
             people |= reaction.people
         return people
@@ -122,13 +128,14 @@ class Row:
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Row:
-        previous = data["previous_at"]
+        previous, quote = data["previous_at"], data.get("quote")
         return cls(
             **{
                 **data,
                 "created_at": datetime.fromisoformat(data["created_at"]),
                 "previous_at": previous and datetime.fromisoformat(previous),
                 "reactions": tuple(map(Reaction.from_data, data.get("reactions", ()))),
+                "quote": quote and Quote(*quote),
             }
         )
 
@@ -155,6 +162,21 @@ class Message(models.Model):
         null=True, help_text=_("[[emoji, [user, …]], …], see `reactions.py`.")
     )
 
+    reply_to = models.ForeignKey(
+        "self", models.SET_NULL, null=True, related_name="answers", db_index=False
+    )
+    thread = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        related_name="threaded",
+        db_index=False,
+        help_text=_("The message that began it, of each reply in it."),
+    )
+    replies = models.PositiveIntegerField(
+        default=0, db_default=0, help_text=_("In the thread that it began, but for deleted ones.")
+    )
+
     objects: ClassVar[models.Manager[Message]] = models.Manager()
 
     class Meta:
@@ -162,14 +184,28 @@ class Message(models.Model):
             models.UniqueConstraint(fields=["room", "number"], name="one_message_per_number"),
             models.UniqueConstraint(fields=["room", "author", "key"], name="one_message_per_key"),
         ]
-        indexes = [models.Index(fields=["room", "version"], name="message_by_version")]
+        indexes = [
+            models.Index(fields=["room", "version"], name="message_by_version"),
+            # Most messages are no replies, and cost these nothing.
+            models.Index(
+                fields=["reply_to"],
+                condition=models.Q(reply_to__isnull=False),
+                name="message_by_original",
+            ),
+            models.Index(
+                fields=["thread", "number"],
+                condition=models.Q(thread__isnull=False),
+                name="message_by_thread",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.room_id}/{self.number}"
 
     def as_row(self, room: Room, author: User, names: Mapping[int, str] | None = None) -> Row:
         """The room and author are named so that the caller, not a query in a loop, brings them; so are
-        the `names` of who reacted (`reactions.names_in`). Without these they are read, if there are any.
+        the `names` of who reacted (`reactions.names_in`) and the original of a reply with its author.
+        Without these they are read, if there are any.
         """
         if names is None:
             names = reactions.names_in([self.reactions])
@@ -188,6 +224,8 @@ class Message(models.Model):
             continues=self.continues,
             previous_at=self.previous_at,
             reactions=reactions.shown(self.reactions, names),
+            quote=Quote.of(self.reply_to) if self.reply_to and not self.deleted_at else None,
+            replies=self.replies,
         )
 
     def may_be_changed_by(self, user: User) -> bool:
@@ -207,6 +245,7 @@ class Message(models.Model):
             message.body, message.edited_at, message.version = body, timezone.now(), room.step()
             message.save(update_fields=["body", "edited_at", "version"])
             room.announce(message.as_row(room, message.author))
+            message.show_in_answers(room)
         return True
 
     def delete_for_everybody(self, *, by: User) -> bool:
@@ -220,6 +259,10 @@ class Message(models.Model):
             message.reactions = None
             message.save(update_fields=["body", "deleted_at", "version", "reactions"])
             room.announce(message.as_row(room, message.author))
+            message.show_in_answers(room)
+            if message.thread is not None:
+                message.thread.count_replies(-1, room.step())
+                room.announce(message.thread.as_row(room, message.thread.author))
         return True
 
     def react(self, emoji: str, *, by: User, wanted: bool = True) -> bool:
@@ -239,6 +282,25 @@ class Message(models.Model):
             room.announce(message.as_row(room, message.author))
         return True
 
+    def show_in_answers(self, room: Room) -> None:
+        """The rows of its answers, which quote this message as it was before, change with it: each is one
+        more step. Under `changing()`."""
+        if not (self.replies or self.thread_id):
+            return  # nobody answered
+        answers = list(
+            self.answers.filter(deleted_at=None).select_related("author").order_by("number")
+        )
+        names = reactions.names_in(answer.reactions for answer in answers)
+        for answer in answers:
+            answer.reply_to, answer.version = self, room.step()
+            room.announce(answer.as_row(room, answer.author, names))
+        Message.objects.bulk_update(answers, ["version"], batch_size=ANSWERS_AT_ONCE)
+
+    def count_replies(self, more: int, version: int) -> None:
+        """As many more are in the thread that this message began."""
+        self.replies, self.version = self.replies + more, version
+        self.save(update_fields=["replies", "version"])
+
     def demand_words(self) -> None:
         """Raises `MessageRefused` if there is nothing left of the message."""
         if self.deleted_at is not None:
@@ -246,7 +308,8 @@ class Message(models.Model):
 
     def _as_now(self) -> Message:
         """The message as it is now, under the room's lock."""
-        return Message.objects.select_related("author").get(pk=self.pk)
+        loaded = "author", "reply_to__author", "thread__author"
+        return Message.objects.select_related(*loaded).get(pk=self.pk)
 
     def _for_change(self, by: User, *, may_be_deleted: bool = False) -> Message:
         """The same, for its author."""

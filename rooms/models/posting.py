@@ -26,8 +26,8 @@ FROM rooms_user WHERE id = %s AND is_active
 MESSAGE = """
 INSERT INTO rooms_message (
     room_id, author_id, key, number, version, posted_version, body, posted_digest,
-    created_at, continues, previous_at
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    created_at, continues, previous_at, reply_to_id, thread_id
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (room_id, author_id, key) DO NOTHING
 RETURNING id
 """
@@ -97,6 +97,8 @@ def store(message: Message) -> bool:
                 _value(message.created_at),
                 message.continues,
                 _value(message.previous_at),
+                message.reply_to_id,
+                message.thread_id,
             ],
         )
         stored = cursor.fetchone()
@@ -107,13 +109,14 @@ def store(message: Message) -> bool:
     return True
 
 
-def count(message: Message, run: int) -> None:
-    """Write into the room that the message is its last, and the `run`th under its author's name."""
+def count(message: Message, run: int, version: int) -> None:
+    """Write into the room that the message is its last, and the `run`th under its author's name; and the
+    version that the room has with it."""
     with connection.cursor() as cursor:
         cursor.execute(
             COUNTED,
             [
-                message.version,
+                version,
                 message.number,
                 message.author_id,
                 _value(message.created_at),

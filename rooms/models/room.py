@@ -18,14 +18,16 @@ from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import metrics
-from . import announcements, posting, reactions
-from .errors import KeyUsed, RoomClosed
+from . import announcements, posting, quote, reactions
+from .errors import KeyUsed, MessageRefused, RoomClosed
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
 from .prepared import Prepared
+from .quote import Quote
 from .user import User
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ _OF_MESSAGE = (
     *("number", "version", "posted_version"),
     *("author_id", "author__display_name", "author__username"),
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
-    "reactions",
+    *("reactions", "replies", *quote.COLUMNS),
 )
 _REACTIONS = _OF_MESSAGE.index("reactions")
 _OF_ROOM = (
@@ -270,9 +272,10 @@ class Room(models.Model):
 
     # Talking
 
-    def post(self, author: User, body: str, key: str) -> Message:
-        """Say something. Returns the message; a repeated key with the same text returns the one that
-        exists. In an open room, writing joins.
+    def post(self, author: User, body: str, key: str, *, reply: int | None = None) -> Message:
+        """Say something, in reply to the message of that number if there is one. Returns the message; a
+        repeated key with the same text and original returns the one that exists. In an open room, writing
+        joins.
 
         Raises `MessageRefused` (with what is wrong and what to do), `KeyUsed` or `RoomClosed`, and
         `PermissionDenied` for an outsider of a private room; nothing is stored then.
@@ -284,7 +287,7 @@ class Room(models.Model):
                 raise Room.DoesNotExist
             if room.archived:
                 try:
-                    return self._said(author, body, key)
+                    return self._said(author, body, key, reply)
                 except Message.DoesNotExist:
                     raise RoomClosed from None
             known = posting.author_in(self.pk, author.pk)
@@ -293,6 +296,7 @@ class Room(models.Model):
             author.username, author.display_name = known.username, known.display_name
             if not known.belongs:
                 self._admit(author)
+            original = None if reply is None else self._original(reply)
             now = timezone.now()
             continues = (
                 room.last_author == author.pk
@@ -312,23 +316,47 @@ class Room(models.Model):
                 previous_at=room.last_at,
                 version=room.version + 1,
                 posted_version=room.version + 1,
+                reply_to=original,
+                thread=original and (original.thread or original),
             )
             if not posting.store(message):
-                return self._said(author, body, key)
-            posting.count(message, room.run + 1 if continues else 1)
-            row = message.as_row(self, author)
-            announcements.room_changed(self.pk, message.version, row.as_data(), None)
+                return self._said(author, body, key, reply)
+            rows, began = [message.as_row(self, author)], message.thread
+            if began is not None:
+                began.count_replies(+1, message.version + 1)
+                rows.append(began.as_row(self, began.author))
+            posting.count(message, room.run + 1 if continues else 1, rows[-1].version)
+            for row in rows:
+                announcements.room_changed(self.pk, row.version, row.as_data(), None)
             announcements.room_stirred(self.pk)
         metrics.MESSAGES.inc()
         return message
 
-    def _said(self, author: User, body: str, key: str) -> Message:
+    def _said(self, author: User, body: str, key: str, reply: int | None) -> Message:
         """The message that this form has made already. Raises `KeyUsed` if it made another one, and
         `Message.DoesNotExist` if none."""
-        said = Message.objects.get(room=self, author=author, key=key)
-        if said.posted_digest != digest(body):
+        known = Message.objects.select_related("reply_to")
+        said = known.get(room=self, author=author, key=key)
+        original = said.reply_to.number if said.reply_to else None
+        if said.posted_digest != digest(body) or original != reply:
             raise KeyUsed
         return said
+
+    def _original(self, number: int) -> Message:
+        """The message to reply to. Raises `MessageRefused` if there is none of that number here."""
+        known = self.messages.select_related("author", "thread__author")
+        original = known.filter(number=number).first()
+        if original is None:
+            raise MessageRefused(
+                _("The message that you reply to is not in this room. Send yours without it."),
+                code="no_original",
+            )
+        return original
+
+    def quote_of(self, number: int) -> Quote | None:
+        """What a reply to the message of that number would show of it, if there is one."""
+        original = self.messages.select_related("author").filter(number=number).first()
+        return None if original is None else Quote.of(original)
 
     @contextmanager
     def changing(self, *, though_archived: bool = False) -> Iterator[Room]:
@@ -413,7 +441,8 @@ class Room(models.Model):
         """As `Message.as_row`, of the values of `_OF_MESSAGE`: making fifty rows of three models each
         took most of the time of reading them."""
         number, version, posted_version, author, display_name, username, *words = values
-        body, created_at, edited_at, deleted_at, continues, previous_at, reacted = words
+        body, created_at, edited_at, deleted_at, continues, previous_at, *more = words
+        reacted, replies, *original = more
         return Row(
             room=self.pk,
             slug=self.slug,
@@ -429,6 +458,8 @@ class Room(models.Model):
             continues=continues,
             previous_at=previous_at,
             reactions=reactions.shown(reacted, names),
+            quote=None if deleted_at else Quote.of_values(tuple(original)),
+            replies=replies,
         )
 
     def steps_after(self, version: int) -> list[Step] | None:
@@ -444,7 +475,7 @@ class Room(models.Model):
         """
         changed = list(
             self.messages.filter(version__gt=version)
-            .select_related("author", "room")
+            .select_related("author", "room", "reply_to__author")
             .order_by("version")[: STEPS + 1]
         )
         if len(changed) > STEPS:

@@ -20,13 +20,19 @@ if TYPE_CHECKING:
     from .doors import AuthenticatedHttpRequest
 
 
+APART = (
+    "/thread/",
+    "/pins/",
+)  # pages on which what was said before a message need not stand above it
+
+
 def message_or_404(
     request: AuthenticatedHttpRequest, slug: str, number: int
 ) -> tuple[Message, Membership | None]:
     """The message of that number in the room at `slug`, if the reader may see it, and their membership of
     the room."""
     room, membership = entered_or_404(request, slug)
-    message = room.messages.select_related("author").filter(number=number).first()
+    message = room.messages.select_related("author", "thread").filter(number=number).first()
     if message is None:
         raise Http404
     message.room = room
@@ -46,6 +52,7 @@ def menu(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRespo
         "message": message,
         "own": message.may_be_changed_by(user),
         "takes_part": standing and room.may_be_taken_part_in_by(membership),
+        "threaded": message.thread is not None or message.replies > 0,
         "quick": [(*emojis.named(emoji), emoji in mine) for emoji in emojis.QUICK],
     }
     if request.htmx:
@@ -64,4 +71,5 @@ def shown_in_page(
         return trigger_client_event(HttpResponse(status=204), "changed", {"target": "#watch"})
     # nothing else puts a new row into a page of the past, which has no cursor, or over the same text
     row = message.as_row(message.room, message.author)
-    return HttpResponse(fragments.in_place(row, Variant.current()))
+    path = (request.htmx.current_url_abs_path or "").partition("?")[0]
+    return HttpResponse(fragments.in_place(row, Variant.current(), apart=path.endswith(APART)))

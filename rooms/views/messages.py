@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib import messages as notices
 from django.contrib.auth.decorators import login_required
@@ -21,22 +21,40 @@ from .menu import shown_in_page
 from .rooms import Composer, changes_after, new_key, new_keys, room_page
 
 if TYPE_CHECKING:
-    from ..models import Message, Room
+    from ..models import Membership, Message, Room
     from .doors import AuthenticatedHttpRequest
 
 PENDING = 64  # messages that one request may bring: more than a page has forms
 
 
-def _said(request: AuthenticatedHttpRequest) -> list[tuple[str, str]]:
-    """Key and text of each composer form of the request, in order; a form's larger box continues its
-    line. Raises `BadRequest` if the lists do not belong together: no page of ours sends that."""
-    keys = request.POST.getlist("key")
-    lines, more = request.POST.getlist("text"), request.POST.getlist("lines")
-    more = more or [""] * len(lines)
-    if not len(keys) == len(lines) == len(more) or len(keys) > PENDING:
-        raise BadRequest("keys, lines and larger boxes do not belong together")
+class Said(NamedTuple):
+    """What one form of the composer holds; `reply` is the number of the message that it replies to."""
+
+    key: str
+    text: str
+    reply: int | None
+
+
+def _said(request: AuthenticatedHttpRequest) -> list[Said]:
+    """Each composer form of the request, in order; a form's larger box continues its line. Raises
+    `BadRequest` if the lists do not belong together: no page of ours sends that."""
+    keys, lines = request.POST.getlist("key"), request.POST.getlist("text")
+    more = request.POST.getlist("lines") or [""] * len(lines)
+    replies = request.POST.getlist("reply") or [""] * len(lines)
+    if not len(keys) == len(lines) == len(more) == len(replies) or len(keys) > PENDING:
+        raise BadRequest("keys, lines, larger boxes and originals do not belong together")
     texts = [f"{line}\n{rest}" if rest else line for line, rest in zip(lines, more, strict=True)]
-    return list(zip(keys, texts, strict=True))
+    return [
+        Said(key, text, _original(reply))
+        for key, text, reply in zip(keys, texts, replies, strict=True)
+    ]
+
+
+def _original(number: str) -> int | None:
+    """The number of a message, 0 if it is none: nobody ever said that one."""
+    if not number:
+        return None
+    return int(number) if number.isascii() and number.isdecimal() and len(number) <= 15 else 0
 
 
 @require_POST
@@ -49,21 +67,19 @@ def send(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     return _send_all(request, room, said) if request.htmx else _send_one(request, room, said)
 
 
-def _send_all(
-    request: AuthenticatedHttpRequest, room: Room, said: list[tuple[str, str]]
-) -> HttpResponse:
+def _send_all(request: AuthenticatedHttpRequest, room: Room, said: list[Said]) -> HttpResponse:
     """Each message is accepted or refused by itself, and the page is told of each."""
     variant = Variant.current()
     receipts, taken = [], 0
-    for key, text in said:
+    for key, text, reply in said:
         try:
             if text.strip():
-                room.post(request.user, text, key)
+                room.post(request.user, text, key, reply=reply)
             receipts.append(fragments.receipt(key))
             taken += 1
         except MessageRefused as refusal:
             rekeyed = new_key() if isinstance(refusal, KeyUsed) else ""
-            _keep(request, room, text, rekeyed or key)
+            _keep(request, room, Said(rekeyed or key, text, reply))
             receipts.append(
                 fragments.refused(key, " ".join(refusal.messages), variant, new_key=rekeyed)
             )
@@ -75,26 +91,32 @@ def _send_all(
     )
 
 
-def _keep(request: AuthenticatedHttpRequest, room: Room, text: str, key: str) -> None:
+def _keep(request: AuthenticatedHttpRequest, room: Room, said: Said) -> None:
     """What was refused becomes the draft, so that a reload does not lose it, unless there is another."""
     membership = room.membership_of(request.user)
-    if membership is not None and not membership.open_draft()[0]:
-        membership.save_draft(text[:DRAFT_LENGTH], key[:64])
+    if membership is not None and not membership.open_draft().text:
+        _save_draft(membership, said)
 
 
-def _send_one(
-    request: AuthenticatedHttpRequest, room: Room, said: list[tuple[str, str]]
-) -> HttpResponse:
+def _save_draft(membership: Membership, said: Said) -> None:
+    membership.save_draft(said.text[:DRAFT_LENGTH], said.key[:64], said.reply)
+
+
+def _send_one(request: AuthenticatedHttpRequest, room: Room, said: list[Said]) -> HttpResponse:
     """The plain form: back to the room, or the room again with the text and what is wrong with it."""
-    for key, text in said:
+    for key, text, reply in said:
         try:
-            room.post(request.user, text, key)
+            room.post(request.user, text, key, reply=reply)
         except MessageRefused as refusal:
-            composer = Composer.holding(text, error=" ".join(refusal.messages))
+            error = " ".join(refusal.messages)
+            quote = None if reply is None else room.quote_of(reply)
+            composer = Composer.holding(text, error=error, quote=quote)
             # Anew, as some of what was said may be stored.
             now, membership = entered_or_404(request, room.slug)
             status = 409 if refusal.code else 400
             return room_page(request, now, membership, composer, status)
+    if "thread" in request.POST and said and said[-1].reply:
+        return redirect("thread", slug=room.slug, number=said[-1].reply)
     return redirect("room", slug=room.slug)
 
 
@@ -105,8 +127,7 @@ def draft(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     membership = room_or_404(request, slug).membership_of(request.user)
     said = _said(request)
     if membership is not None and said:
-        key, text = said[-1]
-        membership.save_draft(text[:DRAFT_LENGTH], key[:64])
+        _save_draft(membership, said[-1])
     return HttpResponse(status=204)
 
 

@@ -23,6 +23,7 @@ from ..live.fragments import Variant
 from ..live.moulds import gap
 from ..live.people import everybody, named, named_with
 from ..models import announcements
+from ..models.membership import NO_DRAFT
 from . import shell
 from .doors import SIGNED_OUT_PAGE, entered_or_404, live, reader_required, room_or_404
 from .reader import composer_urls
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from ..live.connections import People
     from ..live.moulds import Mould
     from ..live.parts import Part
-    from ..models import Membership, Room, RoomDetails, User
+    from ..models import Membership, Quote, Room, RoomDetails, User
     from .doors import AuthenticatedHttpRequest
 
 logger = logging.getLogger(__name__)
@@ -50,21 +51,28 @@ class Composer:
     line: str = ""
     lines: str = ""
     error: str = ""
+    quote: Quote | None = None  # of the message that the first one replies to
 
     @property
     def blank_keys(self) -> list[str]:
         return self.keys[1:]
 
     @classmethod
-    def of(cls, membership: Membership | None) -> Composer:
-        text, key = membership.open_draft() if membership else ("", "")
-        return cls.holding(text, key)
+    def of(cls, room: Room, membership: Membership | None, reply: int | None = None) -> Composer:
+        """With what was begun before; `reply` is the number of the message to reply to now."""
+        draft = membership.open_draft() if membership else NO_DRAFT
+        number = draft.reply if reply is None else reply
+        quote = None if number is None else room.quote_of(number)
+        return cls.holding(draft.text, draft.key, quote=quote)
 
     @classmethod
-    def holding(cls, text: str, key: str = "", error: str = "") -> Composer:
+    def holding(
+        cls, text: str, key: str = "", error: str = "", quote: Quote | None = None
+    ) -> Composer:
         """With `text` in it, its first line in the field and the rest in the larger box."""
         line, _newline, lines = text.partition("\n")
-        return cls([key or new_key(), *new_keys(BLANK_FORMS - 1)], line, lines, error)
+        keys = [key or new_key(), *new_keys(BLANK_FORMS - 1)]
+        return cls(keys, line, lines, error, quote)
 
 
 def new_key() -> str:
@@ -80,7 +88,7 @@ def new_keys(count: int) -> list[str]:
 def room(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """The room with its newest messages; with `before` or `after` a number, the messages next to it."""
     found, membership = entered_or_404(request, slug)
-    before, after = _number(request, "before"), _number(request, "after")
+    before, after = number_in(request, "before"), number_in(request, "after")
     if before is None and after is None:
         return room_page(request, found, membership)
     if not request.htmx:
@@ -107,7 +115,7 @@ def room_page(
     variant, place_name = Variant.current(), request.place.name
     room, part, people = _shown(room, variant)
     items = news.on_page(room_items(user), room.pk, place_name)
-    composer = composer or Composer.of(membership)
+    composer = composer or Composer.of(room, membership, number_in(request, "reply"))
     mould = _room_shell(
         room.details,
         place_name,
@@ -118,6 +126,7 @@ def room_page(
         more=part.has_older,
         several=bool(composer.lines),
         refused=bool(composer.error),
+        replying=composer.quote and composer.quote.deleted,
     )
     values = {
         **about(request, items.items, room.pk),
@@ -130,6 +139,9 @@ def room_page(
         "line": composer.line,
         "lines": composer.lines,
         "error": composer.error,
+        "original": composer.quote.number if composer.quote else "",
+        "original_author": composer.quote.author_name if composer.quote else "",
+        "excerpt": fragments.about_original(composer.quote)["excerpt"],
         "blank_forms": fragments.blank_composers(composer.blank_keys),
     }
     return HttpResponse(mould.fill(values), status=status)
@@ -147,12 +159,22 @@ def _room_shell(
     more: bool,
     several: bool,
     refused: bool,
+    replying: bool | None,
 ) -> Mould:
+    """`replying` is None if the composer begins no reply, else whether the original was deleted."""
     composer = {
         "keys": [gap("key")],
         "line": gap("line"),
         "lines": gap("lines") if several else "",
         "error": gap("error") if refused else "",
+        "original": {
+            "number": gap("original"),
+            "author_name": gap("original_author"),
+            "deleted": replying,
+        }
+        if replying is not None
+        else None,
+        "excerpt": gap("excerpt"),
     }
     context = {
         **around(place_name, owner=owner),
@@ -322,7 +344,7 @@ def changes(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 
 def changes_after(request: AuthenticatedHttpRequest, room: Room) -> str:
     """What came after the cursor that the request carries, if it does."""
-    after = _number(request, "after", 18)
+    after = number_in(request, "after", 18)
     if after is None:
         return ""
     frames = catch_up(room.pk, after, Variant.current())
@@ -376,7 +398,7 @@ def people_in(room_id: int) -> People:
     return named(presence.held("here", [room_id]), presence.held("typing", [room_id]))[room_id]
 
 
-def _number(request: AuthenticatedHttpRequest, name: str, digits: int = 12) -> int | None:
+def number_in(request: AuthenticatedHttpRequest, name: str, digits: int = 12) -> int | None:
     """A number out of the address or the form; None if it is missing or none."""
     value = request.GET.get(name) or request.POST.get(name) or ""
     return int(value) if value.isascii() and value.isdecimal() and len(value) <= digits else None

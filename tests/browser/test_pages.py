@@ -102,6 +102,8 @@ def arrange() -> Scene:
     (mine,) = factories.say(full, tomasz, "what Tomasz said in the end")
     for person, emoji in ((ines, "👍"), (tomasz, "👍"), (noor, "🎉")):
         mine.react(emoji, by=person)
+    full.post(noor, f"I do, {LONG}", "key-of-the-reply", reply=mine.number)
+    full.post(ines, "and I", "key-of-another", reply=mine.number + 1)
 
     archived = factories.make_room("Pages archived", ines, tomasz, topic="Long ago")
     factories.say(archived, tomasz, "the last one puts out the light")
@@ -204,8 +206,9 @@ def without_token(page: Page) -> Response | None:
 
 
 def menu(page: Page) -> None:
-    """Of the last message, by keyboard."""
-    page.locator("#messages .message:not(.removed) .more").last.focus()
+    """Of a message of the reader's own, by keyboard."""
+    said = page.locator(".body", has_text="what Tomasz said in the end")
+    page.locator("#messages .message", has=said).locator(".more").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#menu li").first).to_be_visible()
 
@@ -303,6 +306,10 @@ CASES = [
     Case("room and a message's menu", "tomasz", "/rooms/{full}/", do=menu, needs=("desk",)),
     Case("room and any emoji", "tomasz", "/rooms/{full}/", do=chosen("Any emoji", "#menu .pick"),
          needs=("desk",)),
+    Case("room and a reply", "tomasz", "/rooms/{full}/", do=chosen("Reply", ".replying")),
+    Case("room to reply in", "tomasz", "/rooms/{full}/?reply=30"),
+    Case("thread", "tomasz", "/rooms/{full}/{mine}/thread/"),
+    Case("thread of an archived room", "tomasz", "/rooms/{archived}/1/thread/"),
     Case("reactions", "tomasz", "/rooms/{full}/{mine}/reactions/"),
     Case("reactions with mistakes", "tomasz", "/rooms/{full}/{mine}/reactions/", 400,
          do=sent(("Emoji or its name", "two words"), button="React")),
@@ -511,7 +518,8 @@ def test_the_stream_is_a_valid_document_within_reach_of_everybody(
 def test_no_room_is_forgotten(scene: Scene) -> None:
     """Each kind of page that has an address of its own is among the cases."""
     not_pages = {
-        "home", "reader-style", "composer-input", "connection-lost", "menu-lost", "poller", "pasted",
+        "home", "reader-style", "composer-input", "connection-lost", "menu-lost", "not-replying",
+        "poller", "pasted", "message-reply",
         "changes", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
