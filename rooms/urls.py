@@ -7,6 +7,7 @@ from .views import (
     directory,
     menu,
     messages,
+    pins,
     place,
     reactions,
     reader,
@@ -44,6 +45,7 @@ urlpatterns = [
     path("rooms/<str:slug>/settings/", settings.change, name="room-settings"),
     path("rooms/<str:slug>/archive/", settings.archive, name="room-archive"),
     path("rooms/<str:slug>/here/", rooms.here, name="here"),
+    path("rooms/<str:slug>/pins/", pins.pins, name="pins"),
     path("rooms/<str:slug>/members/", settings.members, name="members"),
     path("rooms/<str:slug>/members/remove/", settings.remove, name="member-remove"),
     path("rooms/<str:slug>/<int:number>/", rooms.message, name="message"),
@@ -51,6 +53,7 @@ urlpatterns = [
     path("rooms/<str:slug>/<int:number>/reactions/", reactions.reactions, name="reactions"),
     path("rooms/<str:slug>/<int:number>/reply/", replies.begin, name="message-reply"),
     path("rooms/<str:slug>/<int:number>/thread/", replies.thread, name="thread"),
+    path("rooms/<str:slug>/<int:number>/pin/", pins.pin, name="message-pin"),
     path("rooms/<str:slug>/<int:number>/edit/", messages.edit, name="message-edit"),
     path("rooms/<str:slug>/<int:number>/delete/", messages.delete, name="message-delete"),
 ]

@@ -73,8 +73,13 @@ def with_row(rows: list[str], data: dict[str, Any]) -> list[str]:
 
 def titled(data: dict[str, Any]) -> str:
     details = RoomDetails(**data)
-    title = render_to_string("rooms/_title.html", {"details": details, "swap": ""})
-    return fragment(title).elements[0].html
+    context = {"details": details, "swap": ""}
+    title, pins = (render_to_string(f"rooms/_{name}.html", context) for name in ("title", "pins"))
+    return fragment(title).elements[0].html + fragment(pins).elements[0].html
+
+
+def header(page: Page) -> str:
+    return page.title + page.one(".bar .pins").html
 
 
 class Socket:
@@ -131,7 +136,7 @@ class Rooms(RuleBasedStateMachine):
         self.hub.rooms[self.room.pk] = self.ear
         self.readings: list[Reading] = []
         self.states = {0: rendered(self.room)}
-        self.titles = {0: fresh(self.client, self.room).title}
+        self.titles = {0: header(fresh(self.client, self.room))}
 
     @initialize(texts=st.lists(TEXTS, max_size=4), heard=st.booleans())
     def begin(self, texts: list[str], heard: bool) -> None:
@@ -187,6 +192,12 @@ class Rooms(RuleBasedStateMachine):
     def react(self, data: st.DataObject, who: int, emoji: str, wanted: bool) -> None:
         if message := self._some_message(data):
             self._change(lambda: message.react(emoji, by=self.people[who], wanted=wanted))
+
+    @rule(data=st.data(), pinned=st.booleans())
+    def pin(self, data: st.DataObject, pinned: bool) -> None:
+        if message := self._some_message(data):
+            change = message.pin if pinned else message.unpin
+            self._change(lambda: change(by=self.people[0]))
 
     @rule(name=st.sampled_from(["Workbench", "Bench <3", "Werkbank"]))
     def rename(self, name: str) -> None:
@@ -287,7 +298,7 @@ class Rooms(RuleBasedStateMachine):
         page.check()
         if self.whole_pieces:
             assert page.rows == self.states[page.cursor]
-            assert page.title == self.titles[page.cursor]
+            assert header(page) == self.titles[page.cursor]
         else:
             self._shows_all_or_is_about_to(page)
 
@@ -313,7 +324,7 @@ class Rooms(RuleBasedStateMachine):
                 self._receive(reading, html)
             assert reading.page.rows == now.rows
             assert reading.page.cursor == now.cursor == self.room.version
-            assert reading.page.title == now.title
+            assert header(reading.page) == header(now)
 
 
 @pytest.fixture
@@ -373,7 +384,7 @@ def brought_up_to_date(page: Page, room: Room) -> Page:
 
 
 def same(page: Page, other: Page) -> bool:
-    return (page.rows, page.cursor, page.title) == (other.rows, other.cursor, other.title)
+    return (page.rows, page.cursor, header(page)) == (other.rows, other.cursor, header(other))
 
 
 def test_a_message_that_was_edited_after_the_next_one_came_is_not_lost(

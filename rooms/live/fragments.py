@@ -58,7 +58,7 @@ ROW_GAPS = (
     *("quote", "reactions", "replies"),
     "swap",
 )
-STEP_GAPS = ("version", "cursor", "row", "append_to", "title")
+STEP_GAPS = ("version", "cursor", "row", "append_to", "title", "pins")
 PEOPLE_SHOWN = (
     50  # of more there is only the number: everybody would be sent the list with each change
 )
@@ -109,6 +109,7 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
         follows=row.continues and not opens_day,
         deleted=row.deleted,
         edited=row.edited,
+        pinned=row.pinned,
         large=is_only_emoji(row.body),
         marked=marked,
         swapped=bool(swap),
@@ -249,6 +250,10 @@ def _step(step: Step, variant: Variant) -> SafeString:
         title_at = f"{_at(reached, '~.bar>#room-title')},.trash"
         gaps["title"] = render_to_string(
             "rooms/_title.html", {"details": step.details, "swap": mark_safe(title_at)}
+        )
+        pins_at = f"{_at(reached, '~.bar>.tools>.pins')},.trash"
+        gaps["pins"] = render_to_string(
+            "rooms/_pins.html", {"details": step.details, "swap": mark_safe(pins_at)}
         )
     shape = mould(
         "stream/step.html",

@@ -96,6 +96,7 @@ class Row:
     reactions: tuple[Reaction, ...] = ()
     quote: Quote | None = None  # of the message that this one replies to
     replies: int = 0  # in the thread that this message began
+    pinned: bool = False
 
     @property
     def people(self) -> dict[int, str]:
@@ -177,6 +178,8 @@ class Message(models.Model):
         default=0, db_default=0, help_text=_("In the thread that it began, but for deleted ones.")
     )
 
+    pinned_at = models.DateTimeField(null=True)
+
     objects: ClassVar[models.Manager[Message]] = models.Manager()
 
     class Meta:
@@ -196,6 +199,11 @@ class Message(models.Model):
                 fields=["thread", "number"],
                 condition=models.Q(thread__isnull=False),
                 name="message_by_thread",
+            ),
+            models.Index(
+                fields=["room", "pinned_at"],
+                condition=models.Q(pinned_at__isnull=False),
+                name="message_by_pin",
             ),
         ]
 
@@ -226,6 +234,7 @@ class Message(models.Model):
             reactions=reactions.shown(self.reactions, names),
             quote=Quote.of(self.reply_to) if self.reply_to and not self.deleted_at else None,
             replies=self.replies,
+            pinned=self.pinned_at is not None,
         )
 
     def may_be_changed_by(self, user: User) -> bool:
@@ -256,13 +265,15 @@ class Message(models.Model):
             if message.deleted_at is not None:
                 return False
             message.body, message.deleted_at, message.version = "", timezone.now(), room.step()
-            message.reactions = None
-            message.save(update_fields=["body", "deleted_at", "version", "reactions"])
+            message.reactions, pinned, message.pinned_at = None, message.pinned_at, None
+            message.save(update_fields=["body", "deleted_at", "version", "reactions", "pinned_at"])
             room.announce(message.as_row(room, message.author))
             message.show_in_answers(room)
             if message.thread is not None:
                 message.thread.count_replies(-1, room.step())
                 room.announce(message.thread.as_row(room, message.thread.author))
+            if pinned is not None:
+                room.count_pins(-1)
         return True
 
     def react(self, emoji: str, *, by: User, wanted: bool = True) -> bool:
@@ -280,6 +291,28 @@ class Message(models.Model):
             message.reactions, message.version = changed or None, room.step()
             message.save(update_fields=["reactions", "version"])
             room.announce(message.as_row(room, message.author))
+        return True
+
+    def pin(self, *, by: User) -> bool:
+        """Have it among the room's pinned messages, the newest of them. Raises `MessageRefused` or
+        `PermissionDenied`; harmless if repeated. Returns whether anything has changed."""
+        return self._be_pinned(timezone.now(), by)
+
+    def unpin(self, *, by: User) -> bool:
+        """Have it there no longer. As `pin`."""
+        return self._be_pinned(None, by)
+
+    def _be_pinned(self, moment: datetime | None, by: User) -> bool:
+        with self.room.changing() as room:
+            message = self._as_now()
+            room.demand_part(by)
+            message.demand_words()
+            if (message.pinned_at is None) == (moment is None):
+                return False
+            message.pinned_at, message.version = moment, room.step()
+            message.save(update_fields=["pinned_at", "version"])
+            room.announce(message.as_row(room, message.author))
+            room.count_pins(-1 if moment is None else +1)
         return True
 
     def show_in_answers(self, room: Room) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+PINS = 100  # messages pinned in one room
 PAGE = 50  # messages of one page of history
 STEPS = (
     200  # changes worth sending one by one; a page further behind is given the newest page instead
@@ -44,12 +45,12 @@ _OF_MESSAGE = (
     *("number", "version", "posted_version"),
     *("author_id", "author__display_name", "author__username"),
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
-    *("reactions", "replies", *quote.COLUMNS),
+    *("reactions", "replies", "pinned_at", *quote.COLUMNS),
 )
 _REACTIONS = _OF_MESSAGE.index("reactions")
 _OF_ROOM = (
     *("name", "topic", "archived_at", "version", "details_version"),
-    *("last_number", "last_author_id", "last_at", "run"),
+    *("last_number", "last_author_id", "last_at", "run", "pins"),
 )
 END = 1 << 62  # above every number
 RESERVED_SLUGS = frozenset({"new", "list"})  # addresses of their own under /rooms/
@@ -65,6 +66,7 @@ class RoomDetails:
     topic: str
     private: bool
     archived: bool
+    pins: int = 0  # messages that are pinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,10 @@ class Room(models.Model):
         default=0, help_text=gettext_lazy("How many messages the last author's name stands above.")
     )
 
+    pins = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text=gettext_lazy("How many of its messages are pinned.")
+    )
+
     objects = RoomQuerySet.as_manager()
 
     def __str__(self) -> str:
@@ -177,7 +183,9 @@ class Room(models.Model):
 
     @property
     def details(self) -> RoomDetails:
-        return RoomDetails(self.pk, self.slug, self.name, self.topic, self.private, self.archived)
+        return RoomDetails(
+            self.pk, self.slug, self.name, self.topic, self.private, self.archived, self.pins
+        )
 
     def membership_of(self, user: User) -> Membership | None:
         return self.memberships.filter(user=user).first()
@@ -353,6 +361,14 @@ class Room(models.Model):
             )
         return original
 
+    def pinned(self) -> list[Row]:
+        """The pinned messages, the one first that was pinned last. One query, and one for the names of
+        who reacted."""
+        chosen = self.messages.filter(pinned_at__isnull=False).order_by("-pinned_at", "-number")
+        found = list(chosen.select_related("author", "reply_to__author")[:PINS])
+        names = reactions.names_in(message.reactions for message in found)
+        return [message.as_row(self, message.author, names) for message in found]
+
     def quote_of(self, number: int) -> Quote | None:
         """What a reply to the message of that number would show of it, if there is one."""
         original = self.messages.select_related("author").filter(number=number).first()
@@ -383,6 +399,7 @@ class Room(models.Model):
                         "name",
                         "topic",
                         "archived_at",
+                        "pins",
                     ]
                 )
 
@@ -399,6 +416,17 @@ class Room(models.Model):
             row.as_data() if row is not None else None,
             asdict(self.details) if row is None else None,
         )
+
+    def count_pins(self, more: int) -> None:
+        """As many more of its messages are pinned, which its header shows: a step of its own, under
+        `changing()`. Raises `MessageRefused` if they are too many."""
+        if self.pins + more > PINS:
+            raise MessageRefused(
+                _("A room can have %s pinned messages, and this one has. Unpin one first.") % PINS,
+                code="too_many_pins",
+            )
+        self.pins, self.details_version = self.pins + more, self.step()
+        self.announce(None)
 
     def announce_to_members(self) -> None:
         """The room's name stands in its members' lists on other pages too."""
@@ -442,7 +470,7 @@ class Room(models.Model):
         took most of the time of reading them."""
         number, version, posted_version, author, display_name, username, *words = values
         body, created_at, edited_at, deleted_at, continues, previous_at, *more = words
-        reacted, replies, *original = more
+        reacted, replies, pinned_at, *original = more
         return Row(
             room=self.pk,
             slug=self.slug,
@@ -460,6 +488,7 @@ class Room(models.Model):
             reactions=reactions.shown(reacted, names),
             quote=None if deleted_at else Quote.of_values(tuple(original)),
             replies=replies,
+            pinned=pinned_at is not None,
         )
 
     def steps_after(self, version: int) -> list[Step] | None:

@@ -187,7 +187,9 @@ def _form(
 
 
 def _done(request: AuthenticatedHttpRequest, message: Message, *, changed: bool) -> HttpResponse:
-    message.refresh_from_db(fields=["body", "version", "edited_at", "deleted_at", "reactions"])
+    message.refresh_from_db(
+        fields=["body", "version", "edited_at", "deleted_at", "reactions", "pinned_at"]
+    )
     if not request.htmx:
         if message.deleted_at is not None:
             notices.success(request, _("The message was deleted."))

@@ -102,6 +102,8 @@ def arrange() -> Scene:
     (mine,) = factories.say(full, tomasz, "what Tomasz said in the end")
     for person, emoji in ((ines, "👍"), (tomasz, "👍"), (noor, "🎉")):
         mine.react(emoji, by=person)
+    mine.pin(by=ines)
+    last[0].pin(by=ines)
     full.post(noor, f"I do, {LONG}", "key-of-the-reply", reply=mine.number)
     full.post(ines, "and I", "key-of-another", reply=mine.number + 1)
 
@@ -308,6 +310,8 @@ CASES = [
          needs=("desk",)),
     Case("room and a reply", "tomasz", "/rooms/{full}/", do=chosen("Reply", ".replying")),
     Case("room to reply in", "tomasz", "/rooms/{full}/?reply=30"),
+    Case("pinned messages", "tomasz", "/rooms/{full}/pins/"),
+    Case("no pinned messages", "tomasz", "/rooms/{empty}/pins/"),
     Case("thread", "tomasz", "/rooms/{full}/{mine}/thread/"),
     Case("thread of an archived room", "tomasz", "/rooms/{archived}/1/thread/"),
     Case("reactions", "tomasz", "/rooms/{full}/{mine}/reactions/"),
@@ -519,7 +523,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
     """Each kind of page that has an address of its own is among the cases."""
     not_pages = {
         "home", "reader-style", "composer-input", "connection-lost", "menu-lost", "not-replying",
-        "poller", "pasted", "message-reply",
+        "poller", "pasted", "message-reply", "message-pin",
         "changes", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
