@@ -125,7 +125,7 @@ def take_previews_away() -> None:
         of_room = [each.pk for each in some if each.room_id == room.pk]
         with room.changing(though_archived=True) as changing:
             now = Message.objects.filter(pk__in=of_room, previews__isnull=False)
-            for message in now.select_related("author").order_by("number"):
+            for message in now.select_related("author", "reply_to__author").order_by("number"):
                 message.change_previews(changing, [], [])
     if some:
         later(take_previews_away)

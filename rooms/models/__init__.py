@@ -12,6 +12,8 @@ from .membership import Membership
 from .message import Message, Row
 from .place import Place
 from .preview import LinkPreview, Preview, PreviewPicture
+from .quote import Quote
+from .reactions import Reaction
 from .room import History, Room, RoomDetails, Step
 from .session import Session
 from .user import User
@@ -31,6 +33,8 @@ __all__ = [
     "Place",
     "Preview",
     "PreviewPicture",
+    "Quote",
+    "Reaction",
     "Room",
     "RoomClosed",
     "RoomDetails",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +10,18 @@ from django.utils.translation import gettext_lazy as _
 from .attachment import Attachment
 from .message import Message
 from .user import User
+
+
+class Draft(NamedTuple):
+    """What somebody has begun to write, the key that it will be posted under, and the number of the
+    message that it replies to, if it does."""
+
+    text: str
+    key: str
+    reply: int | None
+
+
+NO_DRAFT = Draft("", "", None)
 
 
 class Membership(models.Model):
@@ -30,6 +42,10 @@ class Membership(models.Model):
         default=False, help_text=_("Whether files were chosen in that composer.")
     )
 
+    draft_reply = models.PositiveBigIntegerField(
+        null=True, help_text=_("Number of the message that the draft replies to.")
+    )
+
     objects: ClassVar[models.Manager[Membership]] = models.Manager()
 
     class Meta:
@@ -45,7 +61,9 @@ class Membership(models.Model):
         """How many messages came since this person last looked. Needs `room` loaded."""
         return max(0, self.room.last_number - self.last_read)
 
-    def save_draft(self, text: str, key: str, *, files: bool = False) -> None:
+    def save_draft(
+        self, text: str, key: str, reply: int | None = None, *, files: bool = False
+    ) -> None:
         """Keep what was typed, with the key that it will be posted under: so a draft whose message
         arrived after all is recognised, whichever of the two was stored first. `files` if some were
         chosen with it, which wait under the same key."""
@@ -53,16 +71,17 @@ class Membership(models.Model):
         self.draft_files = files or (self.draft_files and key == self.draft_key)
         # NUL is the one character that PostgreSQL cannot keep.
         self.draft, self.draft_key = text.replace("\x00", ""), key
-        self.save(update_fields=["draft", "draft_key", "draft_files"])
+        self.draft_reply = reply
+        self.save(update_fields=["draft", "draft_key", "draft_files", "draft_reply"])
 
-    def open_draft(self) -> tuple[str, str]:
-        """What was typed and its key, or two empty strings if it was sent meanwhile."""
+    def open_draft(self) -> Draft:
+        """What was typed; an empty one if it was sent meanwhile."""
         if not (self.draft or self.draft_files) or not self.draft_key:
-            return "", ""
+            return NO_DRAFT
         sent = Message.objects.filter(
             room_id=self.room_id, author_id=self.user_id, key=self.draft_key
         )
-        return ("", "") if sent.exists() else (self.draft, self.draft_key)
+        return NO_DRAFT if sent.exists() else Draft(self.draft, self.draft_key, self.draft_reply)
 
     def draft_attachments(self, key: str) -> list[Attachment]:
         """The files that wait for the open draft with this key."""

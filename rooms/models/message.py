@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..text import links
-from . import posting
+from . import posting, reactions
 from .attachment import Attachment, File, files_of
 from .errors import MessageRefused
 from .preview import (
@@ -27,16 +27,19 @@ from .preview import (
     previews_of,
     removed_from,
 )
+from .quote import Quote
+from .reactions import Reaction, Stored, clean_emoji
 from .user import User, initials
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from .room import Room
 
 BODY_LENGTH = 4_000  # characters; a long page of text, and far below the socket's limit for a frame
 KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 RUN = 10  # messages; then the next names its author again, so that no screen is without a name
+ANSWERS_AT_ONCE = 300  # as many as one statement stamps
 GROUPED = timedelta(minutes=7)  # a message that soon after one by the same author continues it
 
 
@@ -105,8 +108,23 @@ class Row:
     deleted: bool
     continues: bool
     previous_at: datetime | None
+    # What most messages have not is left out of their data.
     files: tuple[File, ...] = ()
     previews: tuple[Preview, ...] = ()
+    reactions: tuple[Reaction, ...] = ()
+    quote: Quote | None = None  # of the message that this one replies to
+    replies: int = 0  # in the thread that this message began
+    pinned: bool = False
+
+    @property
+    def people(self) -> dict[int, str]:
+        """Everybody whose name stands in the row."""
+        people = {self.author: self.author_name}
+        if self.quote is not None:
+            people[self.quote.author] = self.quote.author_name
+        for reaction in self.reactions:
+            people |= reaction.people
+        return people
 
     @property
     def initials(self) -> str:
@@ -117,24 +135,28 @@ class Row:
         return self.author % 8
 
     def as_data(self) -> dict[str, Any]:
-        """Strings, numbers and booleans only, and lists of these."""
-        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        """Strings, numbers and booleans only, and lists of them."""
+        data = {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
         data["created_at"] = self.created_at.isoformat()
         data["previous_at"] = self.previous_at and self.previous_at.isoformat()
-        data["files"] = [list(file) for file in self.files]
-        data["previews"] = [list(each) for each in self.previews]
         return data
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Row:
-        previous = data["previous_at"]
+        previous, quote = data["previous_at"], data.get("quote")
         return cls(
             **{
                 **data,
                 "created_at": datetime.fromisoformat(data["created_at"]),
                 "previous_at": previous and datetime.fromisoformat(previous),
-                "files": tuple(File(*each) for each in data["files"]),
+                "files": tuple(File(*each) for each in data.get("files", ())),
                 "previews": tuple(Preview(*each) for each in data.get("previews", ())),
+                "reactions": tuple(map(Reaction.from_data, data.get("reactions", ()))),
+                "quote": quote and Quote(*quote),
             }
         )
 
@@ -163,6 +185,26 @@ class Message(models.Model):
         null=True, help_text=_("What is shown of its links, and of which links nothing is to be.")
     )
     preview_pictures = models.ManyToManyField(PreviewPicture, related_name="shown_in")
+    reactions: models.JSONField[Stored | None, Stored | None] = models.JSONField(
+        null=True, help_text=_("[[emoji, [user, …]], …], see `reactions.py`.")
+    )
+
+    reply_to = models.ForeignKey(
+        "self", models.SET_NULL, null=True, related_name="answers", db_index=False
+    )
+    thread = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        related_name="threaded",
+        db_index=False,
+        help_text=_("The message that began it, of each reply in it."),
+    )
+    replies = models.PositiveIntegerField(
+        default=0, db_default=0, help_text=_("In the thread that it began, but for deleted ones.")
+    )
+
+    pinned_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[Message]] = models.Manager()
 
@@ -178,13 +220,34 @@ class Message(models.Model):
                 name="message_with_previews",
                 condition=models.Q(previews__isnull=False),
             ),
+            # Most messages are no replies, and cost these nothing.
+            models.Index(
+                fields=["reply_to"],
+                condition=models.Q(reply_to__isnull=False),
+                name="message_by_original",
+            ),
+            models.Index(
+                fields=["thread", "number"],
+                condition=models.Q(thread__isnull=False),
+                name="message_by_thread",
+            ),
+            models.Index(
+                fields=["room", "pinned_at"],
+                condition=models.Q(pinned_at__isnull=False),
+                name="message_by_pin",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.room_id}/{self.number}"
 
-    def as_row(self, room: Room, author: User) -> Row:
-        """The room and author are named so that the caller, not a query in a loop, brings them."""
+    def as_row(self, room: Room, author: User, names: Mapping[int, str] | None = None) -> Row:
+        """The room and author are named so that the caller, not a query in a loop, brings them; so are
+        the `names` of who reacted (`reactions.names_in`) and the original of a reply with its author.
+        Without these they are read, if there are any.
+        """
+        if names is None:
+            names = reactions.names_in([self.reactions])
         return Row(
             room=room.pk,
             slug=room.slug,
@@ -201,6 +264,10 @@ class Message(models.Model):
             previous_at=self.previous_at,
             files=files_of(self.files),
             previews=previews_of(self.previews),
+            reactions=reactions.shown(self.reactions, names),
+            quote=Quote.of(self.reply_to) if self.reply_to and not self.deleted_at else None,
+            replies=self.replies,
+            pinned=self.pinned_at is not None,
         )
 
     def may_be_changed_by(self, user: User) -> bool:
@@ -222,6 +289,7 @@ class Message(models.Model):
             message.save(update_fields=["body", "edited_at", "version", "previews"])
             ask_for_previews(message)
             room.announce(message.as_row(room, message.author))
+            message.show_in_answers(room)
         return True
 
     def delete_for_everybody(self, *, by: User) -> bool:
@@ -235,9 +303,21 @@ class Message(models.Model):
                 Attachment.discard(message.attachments.all())
             message.body, message.files = "", ""
             message.deleted_at, message.version = timezone.now(), room.step()
+            message.reactions, pinned, message.pinned_at = None, message.pinned_at, None
             message.keep_previews_of([])
-            message.save(update_fields=["body", "files", "deleted_at", "version", "previews"])
+            message.save(
+                update_fields=[
+                    *("body", "files", "deleted_at", "version"),
+                    *("previews", "reactions", "pinned_at"),
+                ]
+            )
             room.announce(message.as_row(room, message.author))
+            message.show_in_answers(room)
+            if message.thread is not None:
+                message.thread.count_replies(-1, room.step())
+                room.announce(message.thread.as_row(room, message.thread.author))
+            if pinned is not None:
+                room.count_pins(-1)
         return True
 
     def show_previews(self, body: str, found: Sequence[Preview]) -> bool:
@@ -245,7 +325,7 @@ class Message(models.Model):
         wants it no more. That is no edit: the words are those of the author. Returns whether anything has
         changed. Raises `RoomClosed`."""
         with self.room.changing() as room:
-            message = Message.objects.select_related("author").get(pk=self.pk)
+            message = self._as_now()
             if message.body != body or message.deleted_at is not None:
                 return False
             if not posting.links_are_previewed(lock=True):
@@ -290,11 +370,79 @@ class Message(models.Model):
             self.preview_pictures.set(PreviewPicture.objects.filter(pk__in=pictures).only("pk"))
         self.previews = as_kept(wanted, removed)
 
-    def _for_change(self, by: User, *, may_be_deleted: bool = False) -> Message:
+    def react(self, emoji: str, *, by: User, wanted: bool = True) -> bool:
+        """Put somebody's reaction under the message, or take it away. Who asks says which of the two, so
+        that a repeated form is harmless. Raises `MessageRefused` or `PermissionDenied`. Returns whether
+        anything has changed."""
+        emoji = clean_emoji(emoji)
+        with self.room.changing() as room:
+            message = self._as_now()
+            room.demand_part(by)
+            message.demand_words()
+            changed = reactions.changed(message.reactions or [], emoji, by.pk, wanted=wanted)
+            if changed is None:
+                return False
+            message.reactions, message.version = changed or None, room.step()
+            message.save(update_fields=["reactions", "version"])
+            room.announce(message.as_row(room, message.author))
+        return True
+
+    def pin(self, *, by: User) -> bool:
+        """Have it among the room's pinned messages, the newest of them. Raises `MessageRefused` or
+        `PermissionDenied`; harmless if repeated. Returns whether anything has changed."""
+        return self._be_pinned(timezone.now(), by)
+
+    def unpin(self, *, by: User) -> bool:
+        """Have it there no longer. As `pin`."""
+        return self._be_pinned(None, by)
+
+    def _be_pinned(self, moment: datetime | None, by: User) -> bool:
+        with self.room.changing() as room:
+            message = self._as_now()
+            room.demand_part(by)
+            message.demand_words()
+            if (message.pinned_at is None) == (moment is None):
+                return False
+            message.pinned_at, message.version = moment, room.step()
+            message.save(update_fields=["pinned_at", "version"])
+            room.announce(message.as_row(room, message.author))
+            room.count_pins(-1 if moment is None else +1)
+        return True
+
+    def show_in_answers(self, room: Room) -> None:
+        """The rows of its answers, which quote this message as it was before, change with it: each is one
+        more step. Under `changing()`."""
+        if not (self.replies or self.thread_id):
+            return  # nobody answered
+        answers = list(
+            self.answers.filter(deleted_at=None).select_related("author").order_by("number")
+        )
+        names = reactions.names_in(answer.reactions for answer in answers)
+        for answer in answers:
+            answer.reply_to, answer.version = self, room.step()
+            room.announce(answer.as_row(room, answer.author, names))
+        Message.objects.bulk_update(answers, ["version"], batch_size=ANSWERS_AT_ONCE)
+
+    def count_replies(self, more: int, version: int) -> None:
+        """As many more are in the thread that this message began."""
+        self.replies, self.version = self.replies + more, version
+        self.save(update_fields=["replies", "version"])
+
+    def demand_words(self) -> None:
+        """Raises `MessageRefused` if there is nothing left of the message."""
+        if self.deleted_at is not None:
+            raise MessageRefused(_("This message was deleted meanwhile."), code="deleted")
+
+    def _as_now(self) -> Message:
         """The message as it is now, under the room's lock."""
-        message = Message.objects.select_related("author").get(pk=self.pk)
+        loaded = "author", "reply_to__author", "thread__author"
+        return Message.objects.select_related(*loaded).get(pk=self.pk)
+
+    def _for_change(self, by: User, *, may_be_deleted: bool = False) -> Message:
+        """The same, for its author."""
+        message = self._as_now()
         if message.author_id != by.pk:
             raise PermissionDenied
-        if message.deleted_at is not None and not may_be_deleted:
-            raise MessageRefused(_("This message was deleted meanwhile."), code="deleted")
+        if not may_be_deleted:
+            message.demand_words()
         return message

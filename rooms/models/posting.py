@@ -26,8 +26,8 @@ FROM rooms_user WHERE id = %s AND is_active
 MESSAGE = """
 INSERT INTO rooms_message (
     room_id, author_id, key, number, version, posted_version, body, posted_digest,
-    created_at, continues, previous_at, files
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    created_at, continues, previous_at, files, reply_to_id, thread_id
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (room_id, author_id, key) DO NOTHING
 RETURNING id
 """
@@ -101,6 +101,8 @@ def store(message: Message) -> bool:
                 message.continues,
                 _value(message.previous_at),
                 message.files,
+                message.reply_to_id,
+                message.thread_id,
             ],
         )
         stored = cursor.fetchone()
@@ -111,13 +113,14 @@ def store(message: Message) -> bool:
     return True
 
 
-def count(message: Message, run: int) -> None:
-    """Write into the room that the message is its last, and the `run`th under its author's name."""
+def count(message: Message, run: int, version: int) -> None:
+    """Write into the room that the message is its last, and the `run`th under its author's name; and the
+    version that the room has with it."""
     with connection.cursor() as cursor:
         cursor.execute(
             COUNTED,
             [
-                message.version,
+                version,
                 message.number,
                 message.author_id,
                 _value(message.created_at),

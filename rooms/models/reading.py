@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, ExpressionWrapper, FilteredRelation, Q
 
 from .membership import Membership
+from .names import names_of
 from .place import Place
 from .prepared import Prepared
 from .room import Room
 from .user import User
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
+__all__ = ["names_of", "place", "room_at", "rooms_of", "rooms_visible_to"]
 
 _ROOM = [field.attname for field in Room._meta.concrete_fields]  # Django's own interface
 _MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]
@@ -107,30 +106,3 @@ _visible_query = Prepared(_visible, int)
 def rooms_visible_to(user: User) -> list[VisibleRoom]:
     """The rooms that `user` may see, in no order."""
     return [VisibleRoom(*row) for row in _visible_query.rows(user.pk)]
-
-
-NAMES_AT_ONCE = 256  # fewer than any database takes as values of one statement
-
-
-@cache
-def _names_query(size: int) -> Prepared:
-    return Prepared(
-        lambda *ids: User.objects.filter(pk__in=ids).values_list("pk", "display_name", "username"),
-        *[int] * size,
-    )
-
-
-def names_of(ids: Collection[int]) -> dict[int, str]:
-    """How these people are called now; whoever does not exist is left out."""
-    wanted = list(ids)
-    names: dict[int, str] = {}
-    for start in range(0, len(wanted), NAMES_AT_ONCE):
-        names |= _names_of(wanted[start : start + NAMES_AT_ONCE])
-    return names
-
-
-def _names_of(wanted: list[int]) -> dict[int, str]:
-    size = 1 << (len(wanted) - 1).bit_length()  # so that a few statements serve for all
-    wanted += wanted[-1:] * (size - len(wanted))
-    rows = _names_query(size).rows(*wanted)
-    return {pk: display_name or username for pk, display_name, username in rows}

@@ -19,7 +19,7 @@ from ..models import Attachment, MessageRefused
 from ..models.attachment import Upload, clean_name
 from ..models.message import clean_key
 from .doors import entered_or_404, reader_required, room_or_404
-from .rooms import Composer, room_page
+from .rooms import Composer, original_in, room_page
 from .sending import sent
 
 if TYPE_CHECKING:
@@ -68,12 +68,13 @@ def _choose(
     discard(request, room, key)
     refusals = take(request, room, key)
     chosen = Attachment.waiting(room, request.user, key)
-    text = _text(request)
+    text, reply = _text(request), original_in(request.POST.get("reply", ""))
     if membership is not None and "text" in request.POST:
-        membership.save_draft(text, key[:64], files=bool(chosen))
+        membership.save_draft(text, key[:64], reply, files=bool(chosen))
     if request.htmx:
         return HttpResponse(attached.chosen(chosen, room.slug, refusals))
-    composer = Composer.holding(text, key, sentence(refusals) if refusals else "", chosen)
+    quote = None if reply is None else room.quote_of(reply)
+    composer = Composer.holding(text, key, sentence(refusals) if refusals else "", chosen, quote)
     return room_page(request, room, membership, composer)
 
 

@@ -12,13 +12,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
-from django_htmx.http import trigger_client_event
 
 from ..live import fragments
 from ..live.fragments import Variant
 from ..models import MessageRefused, PreviewPicture
 from ..models.preview import previews_of
 from .doors import room_or_404
+from .menu import shown_in_page
 from .reader import YEAR
 
 if TYPE_CHECKING:
@@ -66,9 +66,5 @@ def _removed(request: AuthenticatedHttpRequest, message: Message, *, changed: bo
     if not request.htmx:
         notices.success(request, _("The preview was removed."))
         return redirect("message", slug=message.room.slug, number=message.number)
-    if changed and "after" in request.POST:
-        # As after an edit: the socket or a poll brings the row.
-        return trigger_client_event(HttpResponse(status=204), "changed", {"target": "#watch"})
     message.refresh_from_db()
-    row = message.as_row(message.room, message.author)
-    return HttpResponse(fragments.in_place(row, Variant.current()))
+    return shown_in_page(request, message, changed=changed)

@@ -24,6 +24,7 @@ from ..live.fragments import Variant
 from ..live.moulds import gap
 from ..live.people import everybody, named, named_with
 from ..models import announcements
+from ..models.membership import NO_DRAFT
 from . import shell
 from .doors import SIGNED_OUT_PAGE, entered_or_404, live, reader_required, room_or_404
 from .reader import composer_urls
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from ..live.connections import People
     from ..live.moulds import Mould
     from ..live.parts import Part
-    from ..models import Attachment, Membership, Room, RoomDetails, User
+    from ..models import Attachment, Membership, Quote, Room, RoomDetails, User
     from .doors import AuthenticatedHttpRequest
 
 logger = logging.getLogger(__name__)
@@ -54,25 +55,34 @@ class Composer:
     lines: str = ""
     error: str = ""
     files: Sequence[Attachment] = ()
+    quote: Quote | None = None  # of the message that the first one replies to
 
     @property
     def blank_keys(self) -> list[str]:
         return self.keys[1:]
 
     @classmethod
-    def of(cls, membership: Membership | None) -> Composer:
-        text, key = membership.open_draft() if membership else ("", "")
-        files = membership.draft_attachments(key) if membership and key else ()
-        return cls.holding(text, key, files=files)
+    def of(cls, room: Room, membership: Membership | None, reply: int | None = None) -> Composer:
+        """With what was begun before; `reply` is the number of the message to reply to now."""
+        draft = membership.open_draft() if membership else NO_DRAFT
+        files = membership.draft_attachments(draft.key) if membership and draft.key else ()
+        number = draft.reply if reply is None else reply
+        quote = None if number is None else room.quote_of(number)
+        return cls.holding(draft.text, draft.key, files=files, quote=quote)
 
     @classmethod
     def holding(
-        cls, text: str, key: str = "", error: str = "", files: Sequence[Attachment] = ()
+        cls,
+        text: str,
+        key: str = "",
+        error: str = "",
+        files: Sequence[Attachment] = (),
+        quote: Quote | None = None,
     ) -> Composer:
         """With `text` in it, its first line in the field and the rest in the larger box."""
         line, _newline, lines = text.partition("\n")
         keys = [key or new_key(), *new_keys(BLANK_FORMS - 1)]
-        return cls(keys, line, lines, error, files)
+        return cls(keys, line, lines, error, files, quote)
 
 
 def new_key() -> str:
@@ -88,7 +98,7 @@ def new_keys(count: int) -> list[str]:
 def room(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """The room with its newest messages; with `before` or `after` a number, the messages next to it."""
     found, membership = entered_or_404(request, slug)
-    before, after = _number(request, "before"), _number(request, "after")
+    before, after = number_in(request, "before"), number_in(request, "after")
     if before is None and after is None:
         return room_page(request, found, membership)
     if not request.htmx:
@@ -115,7 +125,7 @@ def room_page(
     variant, place_name = Variant.current(), request.place.name
     room, part, people = _shown(room, variant)
     items = news.on_page(room_items(user), room.pk, place_name)
-    composer = composer or Composer.of(membership)
+    composer = composer or Composer.of(room, membership, number_in(request, "reply"))
     mould = _room_shell(
         room.details,
         place_name,
@@ -127,6 +137,7 @@ def room_page(
         several=bool(composer.lines),
         refused=bool(composer.error),
         attached=bool(composer.files),
+        replying=composer.quote and composer.quote.deleted,
     )
     values = {
         **about(request, items.items, room.pk),
@@ -140,6 +151,9 @@ def room_page(
         "lines": composer.lines,
         "error": composer.error,
         "files": chosen(composer.files, room.slug) if composer.files else "",
+        "original": composer.quote.number if composer.quote else "",
+        "original_author": composer.quote.author_name if composer.quote else "",
+        "excerpt": fragments.about_original(composer.quote)["excerpt"],
         "blank_forms": fragments.blank_composers(composer.blank_keys),
     }
     return HttpResponse(mould.fill(values), status=status)
@@ -158,13 +172,23 @@ def _room_shell(
     several: bool,
     refused: bool,
     attached: bool,
+    replying: bool | None,
 ) -> Mould:
+    """`replying` is None if the composer begins no reply, else whether the original was deleted."""
     composer = {
         "keys": [gap("key")],
         "line": gap("line"),
         "lines": gap("lines") if several else "",
         "error": gap("error") if refused else "",
         "files": gap("files") if attached else "",
+        "original": {
+            "number": gap("original"),
+            "author_name": gap("original_author"),
+            "deleted": replying,
+        }
+        if replying is not None
+        else None,
+        "excerpt": gap("excerpt"),
     }
     context = {
         **around(place_name, owner=owner),
@@ -243,7 +267,9 @@ def _past(  # noqa: PLR0917
     older: int | None,
     newer: int | None,
     people: People,
+    chosen: int | None = None,
 ) -> HttpResponse:
+    """With `chosen`, the number of the message that the page is about."""
     user, variant = request.user, Variant.current()
     mould = _past_shell(
         room.details,
@@ -252,6 +278,7 @@ def _past(  # noqa: PLR0917
         owner=user.is_owner,
         older=older is not None,
         newer=newer is not None,
+        about_one=chosen is not None,
     )
     values = {
         **about(request, room_items(user), room.pk),
@@ -259,13 +286,21 @@ def _past(  # noqa: PLR0917
         "rows": rows,
         "older": older,
         "newer": newer,
+        "chosen": chosen,
     }
     return HttpResponse(mould.fill(values))
 
 
 @lru_cache(maxsize=SHELLS)
 def _past_shell(
-    room: RoomDetails, place_name: str, language: str, *, owner: bool, older: bool, newer: bool
+    room: RoomDetails,
+    place_name: str,
+    language: str,
+    *,
+    owner: bool,
+    older: bool,
+    newer: bool,
+    about_one: bool,
 ) -> Mould:
     context = {
         **around(place_name, owner=owner),
@@ -273,8 +308,9 @@ def _past_shell(
         "rows": gap("rows"),
         "older": gap("older") if older else None,
         "newer": gap("newer") if newer else None,
+        "chosen": gap("chosen") if about_one else None,
     }
-    return shell.made("rooms/past.html", language, context)
+    return shell.made("rooms/past.html", language, context, composer_urls)
 
 
 @require_GET
@@ -292,7 +328,7 @@ def message(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRe
     rows = fragments.rows(history.rows, Variant.current(), number)
     older = history.rows[0].number if history.has_older else None
     newer = history.rows[-1].number if history.has_newer else None
-    return _past(request, history.room, rows, older, newer, people_in(found.pk))
+    return _past(request, history.room, rows, older, newer, people_in(found.pk), number)
 
 
 @require_GET
@@ -322,7 +358,7 @@ def changes(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 
 def changes_after(request: AuthenticatedHttpRequest, room: Room) -> str:
     """What came after the cursor that the request carries, if it does."""
-    after = _number(request, "after", 18)
+    after = number_in(request, "after", 18)
     if after is None:
         return ""
     frames = catch_up(room.pk, after, Variant.current())
@@ -376,7 +412,14 @@ def people_in(room_id: int) -> People:
     return named(presence.held("here", [room_id]), presence.held("typing", [room_id]))[room_id]
 
 
-def _number(request: AuthenticatedHttpRequest, name: str, digits: int = 12) -> int | None:
+def number_in(request: AuthenticatedHttpRequest, name: str, digits: int = 12) -> int | None:
     """A number out of the address or the form; None if it is missing or none."""
     value = request.GET.get(name) or request.POST.get(name) or ""
     return int(value) if value.isascii() and value.isdecimal() and len(value) <= digits else None
+
+
+def original_in(number: str) -> int | None:
+    """The number of the message that a form replies to, 0 if it is none: nobody ever said that one."""
+    if not number:
+        return None
+    return int(number) if number.isascii() and number.isdecimal() and len(number) <= 15 else 0

@@ -136,6 +136,12 @@ def arrange() -> Scene:
     previewed(linking)
     Place.objects.update(link_previews=False)
     (mine,) = factories.say(full, tomasz, "what Tomasz said in the end")
+    for person, emoji in ((ines, "👍"), (tomasz, "👍"), (noor, "🎉")):
+        mine.react(emoji, by=person)
+    mine.pin(by=ines)
+    last[0].pin(by=ines)
+    full.post(noor, f"I do, {LONG}", "key-of-the-reply", reply=mine.number)
+    full.post(ines, "and I", "key-of-another", reply=mine.number + 1)
 
     archived = factories.make_room("Pages archived", ines, tomasz, topic="Long ago")
     factories.say(archived, tomasz, "the last one puts out the light")
@@ -239,12 +245,20 @@ def without_token(page: Page) -> Response | None:
     return sent(button="Sign in")(page)
 
 
+def menu(page: Page) -> None:
+    """Of a message of the reader's own, by keyboard."""
+    said = page.locator(".body", has_text="what Tomasz said in the end")
+    page.locator("#messages .message", has=said).locator(".more").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#menu li").first).to_be_visible()
+
+
 def chosen(control: str, then: str) -> Doing:
-    """One of the controls of the last message, by keyboard as the mouse may not reach it on a phone."""
+    """One of the choices in it."""
 
     def do(page: Page) -> None:
-        own = page.locator("#messages .message:not(.removed)").last
-        own.get_by_role("link", name=control, exact=True).focus()
+        menu(page)
+        page.locator("#menu").get_by_role("button", name=control, exact=True).focus()
         page.keyboard.press("Enter")
         expect(page.locator(then)).to_be_visible()
 
@@ -330,6 +344,19 @@ CASES = [
     Case("room and a larger box", "tomasz", "/rooms/{full}/", do=larger_box),
     Case("room and an edit", "tomasz", "/rooms/{full}/", do=chosen("Edit", ".edit textarea")),
     Case("room and a deletion", "tomasz", "/rooms/{full}/", do=chosen("Delete", ".edit .danger")),
+    Case("room and a message's menu", "tomasz", "/rooms/{full}/", do=menu, needs=("desk",)),
+    Case("room and any emoji", "tomasz", "/rooms/{full}/", do=chosen("Any emoji", "#menu .pick"),
+         needs=("desk",)),
+    Case("room and a reply", "tomasz", "/rooms/{full}/", do=chosen("Reply", ".replying")),
+    Case("room to reply in", "tomasz", "/rooms/{full}/?reply=30"),
+    Case("pinned messages", "tomasz", "/rooms/{full}/pins/"),
+    Case("no pinned messages", "tomasz", "/rooms/{empty}/pins/"),
+    Case("thread", "tomasz", "/rooms/{full}/{mine}/thread/"),
+    Case("thread of an archived room", "tomasz", "/rooms/{archived}/1/thread/"),
+    Case("reactions", "tomasz", "/rooms/{full}/{mine}/reactions/"),
+    Case("reactions with mistakes", "tomasz", "/rooms/{full}/{mine}/reactions/", 400,
+         do=sent(("Emoji or its name", "two words"), button="React")),
+    Case("message's menu as a page", "tomasz", "/rooms/{full}/{mine}/menu/"),
     Case("room in another direction", "noor", "/rooms/{full}/"),
     Case("empty room", "tomasz", "/rooms/{empty}/"),
     Case("private room", "tomasz", "/rooms/{private}/"),
@@ -392,6 +419,8 @@ def assert_valid(html: str) -> None:
             for element in elements
             for name in REFERENCES
             for target in (element.get(name) or "").split()
+            # Without scripts a row's button leads to a page; with them it must belong to no form.
+            if not (scripting and (name, target) == ("form", "menus"))
         ]
         referred += [
             ("href", address[1:])
@@ -535,9 +564,10 @@ def test_the_stream_is_a_valid_document_within_reach_of_everybody(
 def test_no_room_is_forgotten(scene: Scene) -> None:
     """Each kind of page that has an address of its own is among the cases."""
     not_pages = {
-        "home", "manifest", "reader-style", "composer-input", "connection-lost", "poller", "pasted",
-        "changes", "preview-picture", "stream", "typing", "draft", "send", "room-join",
-        "invitation-revoke", "file", "thumbnail", "files-of-plain",
+        "home", "manifest", "reader-style", "composer-input", "connection-lost", "menu-lost",
+        "not-replying", "poller", "pasted", "message-reply", "message-pin", "changes",
+        "preview-picture", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
+        "file", "thumbnail", "files-of-plain",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
