@@ -303,6 +303,14 @@ class PlaceForm(forms.Form):
         required=False,  # what a form does not say stays as it is
         widget=forms.RadioSelect,
     )
+    link_previews = forms.BooleanField(
+        label=gettext_lazy("Show previews of links"),
+        required=False,
+        help_text=gettext_lazy(
+            "This server then visits the first pages that a message links to, and shows their title and"
+            " picture. If you turn it off, they go from all messages."
+        ),
+    )
 
 
 ROLES = {

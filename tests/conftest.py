@@ -11,7 +11,7 @@ from project import preparation
 from tests.services import PostgresServer, RedisServer
 from tests.stack import postgres_key, redis_key
 
-pytest_plugins = ["tests.cast"]
+pytest_plugins = ["tests.cast", "tests.elsewhere"]
 
 
 @pytest.fixture(scope="session")

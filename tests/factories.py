@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 from typing import TYPE_CHECKING
 
-from rooms.models import Role, Room, User, unread
+from rooms.models import Attachment, Role, Room, User, unread
+from rooms.models.attachment import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +46,16 @@ def say(room: Room, author: User, *bodies: str) -> list[Message]:
 def unread_of(room: Room, user: User) -> int:
     """How much of the room is unread for the user."""
     return unread.counts([user.pk])[user.pk].get(room.pk, 0)
+
+
+def say_with_files(room: Room, author: User, body: str, files: dict[str, bytes]) -> Message:
+    """A message with these files, by their names."""
+    key = secrets.token_urlsafe(9)
+    taken = [
+        Attachment.upload(room, author, key, Upload(name, io.BytesIO(content), len(content)))
+        for name, content in files.items()
+    ]
+    return room.post(author, body, key, [file.pk for file in taken])
 
 
 def make_crowd(room: Room, size: int) -> list[User]:

@@ -18,18 +18,33 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.apps import apps
+from django.contrib.messages import ERROR, get_messages
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
 from rooms import urls
-from rooms.models import Invitation, Place, Role, Room, User, entrance, permissions, reading
+from rooms.models import (
+    Invitation,
+    Place,
+    Preview,
+    PreviewPicture,
+    Role,
+    Room,
+    User,
+    entrance,
+    permissions,
+    reading,
+)
 from rooms.models.permissions import PlaceStanding, Standing
+from rooms.models.preview import as_kept
+from rooms.unfurl import Picture
 from rooms.views import reader
+from tests import files
 from tests.cast import signed_in
-from tests.factories import make_room, make_user, say
+from tests.factories import make_room, make_user, say_with_files
 from tests.sockets import Socket, in_db, new_process
 
 if TYPE_CHECKING:
@@ -60,6 +75,21 @@ GET   message-edit            ---+--0>>  00-+0-0>>  ---+--0>>  ------0>>  00-+0-
 POST  message-edit            ---+--0>>  00-+0-0>>  ---!--0>>  ------0>>  00-+0-0>>
 GET   message-delete          ---+--0>>  00-+0-0>>  ---+--0>>  ---+--0>>  00-+0-0>>
 POST  message-delete          ---+--0>>  00-+0-0>>  ---!--0>>  ---+--0>>  00-+0-0>>
+GET   files                   ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  files                   ++++++0>>  00++0+0>>  !!!!!!0>>  +++!!!0>>  00++0+0>>
+GET   files-of-plain          ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  files-of-plain          ++++++0>>  00++0+0>>  !!!!!!0>>  +++!!!0>>  00++0+0>>
+GET   file                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   thumbnail               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   message-menu            ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   reactions               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  reactions               ++++++0>>  00++0+0>>  !!!!!!0>>  +++---0>>  00++0+0>>
+POST  message-reply           ++++++0>>  00++0+0>>  ------0>>  +++---0>>  00++0+0>>
+GET   thread                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   pins                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  message-pin             ++++++0>>  00++0+0>>  !!!!!!0>>  +++---0>>  00++0+0>>
+GET   preview-remove          ---+--0>>  00-+0-0>>  ---+--0>>  ---+--0>>  00-+0-0>>
+POST  preview-remove          ---+--0>>  00-+0-0>>  ---!--0>>  ---+--0>>  00-+0-0>>
 GET   room-join               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 POST  room-join               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 GET   room-leave              ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  0000000>>
@@ -122,6 +152,11 @@ GET   direct-new              ++++>>  ++++>>
 POST  direct-new              +++!>>  +++!>>
 GET   profile                 ++++>>  ++++>>
 POST  profile                 ++++>>  ++++>>
+GET   help                    ++++>>  ++++>>
+GET   preview-picture         ++++>>  ++++>>
+GET   manifest                ++++++  ++++++
+GET   not-replying            ++++++  ++++++
+GET   menu-lost               ++++++  ++++++
 GET   reader-style            ++++++  ++++++
 GET   composer-input          ++++++  ++++++
 GET   connection-lost         ++++++  ++++++
@@ -142,6 +177,16 @@ SETTINGS = ["members", "admins"]
 MESSAGE = 1  # the number of what the member said in each room
 
 
+PREVIEW = Preview("https://example.org/", "An example", "", "")
+
+
+def hello(room: Room, author: User) -> None:
+    """A message with a picture and with something to be seen of a link."""
+    message = say_with_files(room, author, "hello", {"cup.png": files.picture()})
+    message.previews = as_kept([PREVIEW], [])
+    message.save(update_fields=["previews"])
+
+
 @dataclass
 class Scene:
     """One cast for the whole table: nothing that a request does is kept."""
@@ -150,6 +195,7 @@ class Scene:
     rooms: dict[str, Room]
     clients: dict[str, Client] = field(default_factory=dict)
     invitation: Any = None
+    picture: str = ""  # the key of what a link shows
 
     @classmethod
     def arrange(cls) -> Scene:
@@ -172,17 +218,18 @@ class Scene:
             for kind in KINDS[:-1]
         }
         for room in rooms.values():
-            say(room, people["member"], "hello")
+            hello(room, people["member"])
         rooms["archived"].archive()
         rooms["direct"] = Room.direct_with(
             [people["member"], people["guest"]], by=people["moderator"]
         )
-        say(rooms["direct"], people["member"], "hello")
+        hello(rooms["direct"], people["member"])
         only = rooms["moderators-only"]
         only.change_details(name=only.name, topic="", moderators_only=True)
         clients = {name: signed_in(person) for name, person in people.items()}
         User.objects.filter(pk=people["deactivated"].pk).update(is_active=False)
-        return cls(people, rooms, clients, Invitation.make(by=people["owner"]))
+        picture = PreviewPicture.of(Picture(files.picture("WEBP"), 8, 6))
+        return cls(people, rooms, clients, Invitation.make(by=people["owner"]), picture.key)
 
     def client(self, who: str) -> Client:
         return self.clients.get(who) or Client()
@@ -194,6 +241,9 @@ class Request:
 
     args: Callable[[Scene, str], list[Any]] = lambda _scene, _who: []
     form: Callable[[Scene, str], dict[str, Any]] = lambda _scene, _who: {}
+    # Parts of the address that the room decides.
+    of_room: Callable[[Room], list[Any]] = lambda _room: []
+    done: str = ""  # what a page in answer to a form has if it was done
 
 
 def with_form(**form: Any) -> Request:
@@ -217,6 +267,13 @@ def at(who: str, **form: Any) -> Request:
 
 of_message = Request(lambda *_: [MESSAGE], lambda *_: {"text": "otherwise"})
 of_invitation = Request(lambda scene, _who: [scene.invitation.pk])
+of_file = Request(of_room=lambda room: [room.attachments.get(message__number=MESSAGE).pk])
+of_named_file = Request(of_room=lambda room: [*of_file.of_room(room), "cup.png"])
+of_upload = Request(
+    form=lambda *_: {"key": "a-key-of-eight", "files": files.upload("cup.png", files.picture())},
+    done='name="remove"',
+)
+of_preview = Request(lambda *_: [MESSAGE, PREVIEW.key])
 kept_fragment = Request(lambda *_: [reader.version("en")])
 said = with_form(key="a-key-of-eight", text="hi")
 
@@ -230,6 +287,18 @@ REQUESTS = {
     "message-edit": of_message,
     "message-unread": of_message,
     "message-delete": of_message,
+    "message-menu": of_message,
+    "message-reply": Request(
+        lambda *_: [MESSAGE], lambda *_: {"key": "a-key-of-eight"}, done="hello"
+    ),
+    "message-pin": of_message,
+    "reactions": Request(lambda *_: [MESSAGE], lambda *_: {"emoji": "🎉"}),
+    "thread": of_message,
+    "preview-remove": of_preview,
+    "files": of_upload,
+    "files-of-plain": of_upload,
+    "file": of_named_file,
+    "thumbnail": of_file,
     "room-settings": with_form(name="Otherwise", topic=""),
     "room-archive": with_form(to="archive"),
     "room-archive/restore": with_form(to="restore"),
@@ -257,19 +326,34 @@ REQUESTS = {
     "connection-lost": kept_fragment,
     "pasted": kept_fragment,
     "poller": kept_fragment,
+    "not-replying": kept_fragment,
+    "menu-lost": kept_fragment,
+    "preview-picture": Request(lambda scene, _who: [scene.picture]),
 }
 
 
-def asked(scene: Scene, line: str, who: str, *before: Any) -> Answer:
+def asked(scene: Scene, line: str, who: str, room: Room | None = None) -> str:
+    """The letter for what comes of the request."""
     method, verb = line.split()[:2]
     request = REQUESTS.get(verb) or REQUESTS.get(verb.partition("/")[0]) or Request()
+    before = [room.slug, *request.of_room(room)] if room else []
     address = reverse(verb.partition("/")[0], args=[*before, *request.args(scene, who)])
     ask = getattr(scene.client(who), method.lower())
-    answer: Answer = ask(address, request.form(scene, who))
-    return answer
+    data = request.form(scene, who)
+    if method == "GET":  # whose form would be a part of its address
+        data = {name: value for name, value in data.items() if name != "files"}
+    answer: Answer = ask(address, data)
+    if verb in {"file", "thumbnail"} and answer.streaming:
+        async_to_sync(read_to_the_end)(answer)  # which closes the file
+    return letter(answer, request.done)
 
 
-def letter(answer: Answer) -> str:
+async def read_to_the_end(answer: Any) -> None:
+    async for _piece in answer.streaming_content:
+        pass
+
+
+def letter(answer: Answer, done: str = "") -> str:
     status = answer.status_code
     to_sign_in = status == 401 or answer.headers.get("Location", "").startswith("/accounts/login/")
     if to_sign_in:
@@ -277,7 +361,12 @@ def letter(answer: Answer) -> str:
     if status < 400:
         # A form that comes back was refused, whatever its status.
         refused = answer.request["REQUEST_METHOD"] == "POST" and status == 200
-        return "!" if refused else "+"
+        if refused and done:
+            refused = done not in answer.content.decode()
+        # not what an earlier request has left in the browser
+        kept: Any = get_messages(answer.wsgi_request)
+        told = kept._queued_messages
+        return "!" if refused or any(each.level == ERROR for each in told) else "+"
     return {400: "!", 409: "!", 403: "-", 404: "0"}.get(status, "?")
 
 
@@ -315,7 +404,7 @@ def scene(db: None, monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 def compare(
-    lines: list[str], answers: Callable[[str], list[Callable[[], Answer]]], width: int
+    lines: list[str], answers: Callable[[str], list[Callable[[], str]]], width: int
 ) -> None:
     """Each request by itself and undone again; what differs from the table is shown line by line."""
     before, found = everything(), []
@@ -323,7 +412,7 @@ def compare(
         cells = []
         for ask in answers(line):
             with transaction.atomic():
-                cells.append(letter(ask()))
+                cells.append(ask())
                 unchanged = cells[-1] == "+" or everything() == before
                 transaction.set_rollback(True)
             assert unchanged, f"{line}: number {len(cells)} was refused and done all the same"
@@ -335,9 +424,9 @@ def compare(
 
 
 def compare_in_rooms(scene: Scene, lines: list[str]) -> None:
-    def answers(line: str) -> list[Callable[[], Answer]]:
+    def answers(line: str) -> list[Callable[[], str]]:
         return [
-            partial(asked, scene, line, who, scene.rooms[kind].slug)
+            partial(asked, scene, line, who, scene.rooms[kind])
             for kind, who in product(KINDS, ROOM_ROLES.values())
         ]
 
@@ -345,11 +434,11 @@ def compare_in_rooms(scene: Scene, lines: list[str]) -> None:
 
 
 def compare_in_place(scene: Scene, lines: list[str]) -> None:
-    def asked_where(line: str, who: str, setting: str) -> Answer:
+    def asked_where(line: str, who: str, setting: str) -> str:
         Place.objects.update(rooms_by_admins=setting == "admins")
         return asked(scene, line, who)
 
-    def answers(line: str) -> list[Callable[[], Answer]]:
+    def answers(line: str) -> list[Callable[[], str]]:
         return [
             partial(asked_where, line, who, setting)
             for setting, who in product(SETTINGS, PLACE_ROLES.values())

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connection
 from django.urls import reverse
 
 from rooms.models import Message, Room
@@ -16,10 +14,9 @@ from rooms.views.messages import PENDING
 from tests.cast import signed_in
 from tests.factories import say
 from tests.page import Page, fragment
+from tests.together import THREADS, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
@@ -27,8 +24,6 @@ if TYPE_CHECKING:
 
 HTMX = {"HX-Request": "true"}
 EXISTS = "already sent another message"
-THREADS = 8
-PATIENCE = 60  # seconds for what threads do on a busy machine
 
 
 def key() -> str:
@@ -502,28 +497,6 @@ def test_the_answer_after_a_lost_connection_takes_the_banner_back(
 
 
 # Many at once
-
-
-def together(work: Callable[[int], None]) -> None:
-    """Runs `work` in several threads, all let go at the same moment."""
-    gate, failures = threading.Barrier(THREADS), []
-
-    def run(number: int) -> None:
-        try:
-            gate.wait(PATIENCE)
-            work(number)
-        except Exception as error:  # noqa: BLE001 - it is raised below
-            failures.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[number]) for number in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
-    if failures:
-        raise failures[0]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -93,7 +93,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
     - `resume` with `after`, the page's cursor: answered with everything after it as HTML, then with
       every change as it comes.
     - `typing`: the reader is writing.
-    - `message` with `key` and `text`: posts, as the form does. Answered `{"type": "stored", "key",
+    - `message` with `key` and `text`, and `reply` with the number of a message if it replies to one:
+      posts, as the form does. Answered `{"type": "stored", "key",
       "number"}` or `{"type": "refused", "key", "error"}`. For programs: a page posts over HTTP.
 
     Whatever else comes is answered `{"type": "error", "error"}` and changes nothing.
@@ -217,13 +218,16 @@ class RoomConsumer(AsyncWebsocketConsumer):
         announcements.presence_changed(self.room_id)
 
     async def message(self, frame: dict[str, Any]) -> None:
-        key, text = frame.get("key"), frame.get("text")
+        key, text, reply = frame.get("key"), frame.get("text"), frame.get("reply")
         if not isinstance(key, str) or not isinstance(text, str):
             self.error(_("A message needs “key” and “text”, both strings."))
             return
+        if reply is not None and type(reply) is not int:
+            self.error(_("“reply” is the number of the message that this one replies to."))
+            return
         answer: dict[str, Any]
         try:
-            number = await in_db(self._post)(text, key)
+            number = await in_db(self._post)(text, key, reply)
             answer = {"type": "stored", "key": key, "number": number}
         except MessageRefused as refusal:
             answer = {"type": "refused", "key": key, "error": " ".join(refusal.messages)}
@@ -231,9 +235,9 @@ class RoomConsumer(AsyncWebsocketConsumer):
             answer = {"type": "refused", "key": key, "error": _("This room is not open to you.")}
         self.push(Frame(json.dumps(answer)))
 
-    def _post(self, text: str, key: str) -> int:
+    def _post(self, text: str, key: str, reply: int | None) -> int:
         """Whether they may is asked again by the verb: the socket may be older than the answer."""
-        return Room(pk=self.room_id, slug=self.slug).post(self.user, text, key).number
+        return Room(pk=self.room_id, slug=self.slug).post(self.user, text, key, reply=reply).number
 
     # What goes (the hub calls these)
 

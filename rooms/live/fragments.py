@@ -17,7 +17,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.template.loader import render_to_string
@@ -27,21 +27,24 @@ from django.utils.formats import date_format
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ..models import Row
-from ..text import is_only_emoji, to_html
+from ..text import is_only_emoji, summary, to_html
+from . import attached
 from .moulds import mould
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..context import RoomItem
-    from ..models import Step
+    from ..models import Quote, Reaction, Step
 
 KEY_HERE = "the-key"
-ROWS_KEPT = 10_000  # rendered rows of about 1.5 kB each
+ROWS_KEPT = 10_000  # rendered rows of about 0.6 kB each
 FRAME_ROWS = 50  # a frame of a thousand rows is one long task in the browser
 GUARDS = 64  # cursors that one selector may name
+EXCERPT = 100  # characters of an original that a reply shows
 ROW_GAPS = (
     "number",
     "address",
@@ -54,9 +57,12 @@ ROW_GAPS = (
     "clock",
     "date",
     "day",
+    *("quote", "reactions", "replies"),
     "swap",
+    "files",
+    "previews",
 )
-STEP_GAPS = ("version", "cursor", "row", "append_to", "title")
+STEP_GAPS = ("version", "cursor", "row", "append_to", "title", "pins")
 PEOPLE_SHOWN = (
     50  # of more there is only the number: everybody would be sent the list with each change
 )
@@ -97,7 +103,7 @@ def _opens_day(row: Row) -> bool:
 
 def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> SafeString:
     """In the active variant. With `swap` it is to be put where that says, without the day it may open.
-    `scope` tells its id from another room's on the same page."""
+    `scope` tells its id from another room's on the same page, which has no menu."""
     at = timezone.localtime(row.created_at)
     opens_day = _opens_day(row)
     shape = mould(
@@ -108,9 +114,13 @@ def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> 
         follows=row.continues and not opens_day,
         deleted=row.deleted,
         edited=row.edited,
+        pinned=row.pinned,
         large=is_only_emoji(row.body),
         marked=marked,
         swapped=bool(swap),
+        among_rooms=bool(scope),
+        # a message may be files alone
+        silent=not row.body,
     )
     return shape.fill(
         {
@@ -125,17 +135,105 @@ def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> 
             "clock": date_format(at, _("H:i")),
             "date": at.date().isoformat(),
             "day": date_format(at, _("l j F Y")) if opens_day else "",
+            "quote": _quoted(row) if row.quote else "",
+            "reactions": _reactions(row) if row.reactions else "",
+            "replies": _replies(row) if row.replies else "",
             "swap": mark_safe(swap),
+            "files": attached.of_row(row.files, row.slug) if row.files else "",
+            "previews": _previews(row) if row.previews else "",
         }
     )
 
 
+def _previews(row: Row) -> SafeString:
+    address = reverse("message", args=[row.slug, row.number])
+    return render_to_string("rooms/_previews.html", {"previews": row.previews, "address": address})
+
+
+def _quoted(row: Row) -> SafeString:
+    """The message that this one replies to."""
+    return render_to_string("rooms/_quoted.html", {"slug": row.slug, **about_original(row.quote)})
+
+
+def about_original(quote: Quote | None) -> dict[str, Any]:
+    """Template context: the `original` of a reply and one line of it; the same of none."""
+    return {"original": quote, "excerpt": excerpt(quote) if quote else ""}
+
+
+def excerpt(quote: Quote) -> str:
+    """One line of a message; of one that is files alone, what these are called."""
+    return summary(quote.text, EXCERPT) if quote.text else quote.files
+
+
+def _replies(row: Row) -> SafeString:
+    """How many there are, and the way to the thread."""
+    context = {"replies": row.replies, "address": reverse("thread", args=[row.slug, row.number])}
+    return render_to_string("rooms/_replies.html", context)
+
+
+def _reactions(row: Row) -> SafeString:
+    """What stands under a message. A button's value says who had chosen the emoji
+    when it was shown, and so whether its reader wants to choose it or to take that back."""
+    return render_to_string(
+        "rooms/_reactions.html",
+        {
+            "address": reverse("reactions", args=[row.slug, row.number]),
+            "reactions": [
+                {
+                    "emoji": reaction.emoji,
+                    "total": reaction.total,
+                    "value": " ".join([reaction.emoji, *map(str, reaction.who)]),
+                    "names": _named_first(reaction),
+                }
+                for reaction in row.reactions
+            ],
+        },
+    )
+
+
+def _named_first(reaction: Reaction) -> str:
+    """Who chose it, in a few words."""
+    names = [name for name in reaction.names if name]
+    if reaction.total > len(reaction.names):
+        names = names[:-1]
+    others = reaction.total - len(names)
+    if not names:
+        return ngettext("%(others)s person", "%(others)s people", others) % {"others": others}
+    if others:
+        sentence = ngettext(
+            "%(first)s and %(others)s more", "%(first)s and %(others)s more", others
+        )
+        return sentence % {"first": ", ".join(names), "others": others}
+    *first, last = names
+    both = {"first": ", ".join(first), "last": last}
+    return _("%(first)s and %(last)s") % both if first else last
+
+
 @lru_cache(maxsize=ROWS_KEPT)
-def row(row: Row, variant: Variant) -> SafeString:
+def row(row: Row, variant: Variant, scope: str = "") -> SafeString:
     """A message with the day that it opens, if it does: the same bytes on the page, an older page, in a
     push and in the stream. Kept under all that it depends on, so what is kept is never stale."""
     with variant.active():
-        return _row(row)
+        return _row(row, scope=scope)
+
+
+def rows_apart(shown: Iterable[Row], variant: Variant, *, among_rooms: bool = False) -> SafeString:
+    """Messages between which others may be left out: each says who speaks and, unless the one above it
+    does, on which day.
+
+    With `among_rooms` they stand on a page with those of other rooms, which offers no menu for them: so
+    none is ever put there anew, and one may follow the message above it without naming who speaks.
+    """
+    html: list[str] = []
+    above: Row | None = None
+    for each in shown:
+        next_to = above is not None and above.number == each.number - 1
+        follows = among_rooms and each.continues and next_to
+        day = above.created_at if above is not None else None
+        scope = f"{each.room}-" if among_rooms else ""
+        html.append(row(replace(each, continues=follows, previous_at=day), variant, scope))
+        above = each
+    return mark_safe("".join(html))
 
 
 def rows(shown: Iterable[Row], variant: Variant, marked: int | None = None) -> SafeString:
@@ -145,25 +243,6 @@ def rows(shown: Iterable[Row], variant: Variant, marked: int | None = None) -> S
             _row(each, marked=True) if each.number == marked else row(each, variant)
             for each in shown
         ]
-    return mark_safe("".join(html))
-
-
-@lru_cache(maxsize=ROWS_KEPT)
-def _row_apart(row: Row, variant: Variant) -> SafeString:
-    with variant.active():
-        return _row(row, scope=f"{row.room}-")
-
-
-def rows_apart(shown: Iterable[Row], variant: Variant) -> SafeString:
-    """Messages of a room on a page with other rooms, where those in between may be missing: a message
-    says who speaks, and on which day, unless the one above it does."""
-    html: list[str] = []
-    above: Row | None = None
-    for each in shown:
-        follows = each.continues and above is not None and above.number == each.number - 1
-        day = above.created_at if above is not None else None
-        html.append(_row_apart(replace(each, continues=follows, previous_at=day), variant))
-        above = each
     return mark_safe("".join(html))
 
 
@@ -195,9 +274,16 @@ def _step(step: Step, variant: Variant) -> SafeString:
         swap = f"outerHTML:{_at(reached, f'~#scroll #m{step.row.number}')},.trash"
         gaps["row"] = _row(step.row, swap)
     if step.details is not None:
-        title_at = f"{_at(reached, '~.bar>#room-title')},.trash"
-        gaps["title"] = render_to_string(
-            "rooms/_title.html", {"details": step.details, "swap": mark_safe(title_at)}
+        if (
+            not step.details.direct
+        ):  # that is called otherwise by each of its people, and never anew
+            title_at = f"{_at(reached, '~.bar>#room-title')},.trash"
+            gaps["title"] = render_to_string(
+                "rooms/_title.html", {"details": step.details, "swap": mark_safe(title_at)}
+            )
+        pins_at = f"{_at(reached, '~.bar>.tools>.pins')},.trash"
+        gaps["pins"] = render_to_string(
+            "rooms/_pins.html", {"details": step.details, "swap": mark_safe(pins_at)}
         )
     shape = mould(
         "stream/step.html",
@@ -205,6 +291,7 @@ def _step(step: Step, variant: Variant) -> SafeString:
         appended="append_to" in gaps,
         replaced="row" in gaps and "append_to" not in gaps,
         titled="title" in gaps,
+        pinned="pins" in gaps,
     )
     return shape.fill(gaps)
 
@@ -277,10 +364,19 @@ def signed_out(variant: Variant) -> str:
         return render_to_string("stream/signed_out.html")
 
 
-def in_place(row: Row, variant: Variant) -> str:
-    """A message's row put where it stands, whatever the page's cursor: for the page that asked."""
+def in_place(row: Row, variant: Variant, *, apart: bool = False) -> str:
+    """A message's row put where it stands, whatever the page's cursor: for the page that asked, on which
+    it may stand `apart` from the message before it."""
+    if apart:
+        row = replace(row, continues=False)
     with variant.active():
         return _row(row, f"outerHTML:#messages #m{row.number}")
+
+
+def fresh_menu(variant: Variant) -> str:
+    """An empty one in the place of the one that is open, which so is closed."""
+    with variant.active():
+        return render_to_string("rooms/_menu_frame.html", {"swap": True})
 
 
 def history_rows(
@@ -405,6 +501,17 @@ def blank_composers(keys: Iterable[str]) -> SafeString:
     """Empty forms of the composer's pool; they have no words in any language."""
     blank = _blank_composer()
     return mark_safe("".join(blank.replace(KEY_HERE, escape(key)) for key in keys))
+
+
+def reply_begun(
+    slug: str, quote: Quote, form: dict[str, str], urls: dict[str, str], variant: Variant
+) -> str:
+    """A form of the composer, with `key`, `line` and `lines`, says what it replies to, and takes the
+    focus: its field comes anew, with what was typed into it. The files that were chosen stay, and those
+    go on that are on their way."""
+    context = {"room": {"slug": slug}, "urls": urls, **form, **about_original(quote)}
+    with variant.active():
+        return render_to_string("stream/reply_begun.html", context)
 
 
 def blank_forms(keys: Sequence[str], variant: Variant) -> str:

@@ -360,7 +360,7 @@ class Hub(AsyncConsumer):
         metrics.RENDER.observe(made - began)
         metrics.FAN_OUT.observe(ended - made)
         writing = {person.pk for person in room.people.writing} if room.people else set()
-        finished = {step.row.author for step in steps if step.row} & writing
+        finished = {step.row.author for step in steps if step.row and step.posts} & writing
         if finished:
             entries = [(room.pk, user) for user in finished]
             await in_thread(presence.store().renew, "typing", entries, "typing", 0)

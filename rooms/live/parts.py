@@ -1,6 +1,6 @@
 """Pages of history as HTML, kept as long as they are what the database has.
 
-All that a row shows changes with the room's version, but for one thing: its author's name. So a part is
+All that a row shows changes with the room's version, but for one thing: the names in it. So a part is
 kept under the version, and with the names that stand in it; who shows it compares them with the names of
 now, which a page reads anyway, of those who are here. So whoever is called otherwise is so at once,
 without any process having to be told.
@@ -48,7 +48,7 @@ class Part(NamedTuple):
     last: int | None
     has_older: bool
     has_newer: bool
-    names: dict[int, str]  # of the authors
+    names: dict[int, str]  # of everybody whom a row names
 
     @property
     def older(self) -> int | None:
@@ -159,7 +159,7 @@ def made(
         history.rows[-1].number if history.rows else None,
         history.has_older,
         history.has_newer,
-        {row.author: row.author_name for row in history.rows},
+        {user: name for row in history.rows for user, name in row.people.items()},
     )
     _parts.keep(_key(history.room, variant, before, after), part)
     return history.room, part

@@ -54,3 +54,7 @@ class TooManyPeople(ValidationError):
             code="too_many",
             params={"most": most},
         )
+
+
+class FileRefused(MessageRefused):
+    """A file cannot be taken; the text says why."""

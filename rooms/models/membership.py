@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from . import announcements
+from .attachment import Attachment
 from .message import Message
 from .permissions import MODERATES
 from .user import User
+
+
+class Draft(NamedTuple):
+    """What somebody has begun to write, the key that it will be posted under, and the number of the
+    message that it replies to, if it does."""
+
+    text: str
+    key: str
+    reply: int | None
+
+
+NO_DRAFT = Draft("", "", None)
 
 
 class Membership(models.Model):
@@ -35,6 +48,13 @@ class Membership(models.Model):
     draft = models.TextField(blank=True)
     draft_key = models.CharField(
         max_length=64, blank=True, help_text=_("Key of the composer that the draft was typed into.")
+    )
+    draft_files = models.BooleanField(
+        default=False, help_text=_("Whether files were chosen in that composer.")
+    )
+
+    draft_reply = models.PositiveBigIntegerField(
+        null=True, help_text=_("Number of the message that the draft replies to.")
     )
 
     objects: ClassVar[models.Manager[Membership]] = models.Manager()
@@ -63,18 +83,31 @@ class Membership(models.Model):
         self.save(update_fields=["last_read", "held_unread"])
         announcements.reading_changed([self.user_id])
 
-    def save_draft(self, text: str, key: str) -> None:
+    def save_draft(
+        self, text: str, key: str, reply: int | None = None, *, files: bool = False
+    ) -> None:
         """Keep what was typed, with the key that it will be posted under: so a draft whose message
-        arrived after all is recognised, whichever of the two was stored first."""
+        arrived after all is recognised, whichever of the two was stored first. `files` if some were
+        chosen with it, which wait under the same key."""
+        key = key.replace("\x00", "")
+        self.draft_files = files or (self.draft_files and key == self.draft_key)
         # NUL is the one character that PostgreSQL cannot keep.
-        self.draft, self.draft_key = text.replace("\x00", ""), key.replace("\x00", "")
-        self.save(update_fields=["draft", "draft_key"])
+        self.draft, self.draft_key = text.replace("\x00", ""), key
+        self.draft_reply = reply
+        self.save(update_fields=["draft", "draft_key", "draft_files", "draft_reply"])
 
-    def open_draft(self) -> tuple[str, str]:
-        """What was typed and its key, or two empty strings if it was sent meanwhile."""
-        if not self.draft or not self.draft_key:
-            return "", ""
+    def open_draft(self) -> Draft:
+        """What was typed; an empty one if it was sent meanwhile."""
+        if not (self.draft or self.draft_files) or not self.draft_key:
+            return NO_DRAFT
         sent = Message.objects.filter(
             room_id=self.room_id, author_id=self.user_id, key=self.draft_key
         )
-        return ("", "") if sent.exists() else (self.draft, self.draft_key)
+        return NO_DRAFT if sent.exists() else Draft(self.draft, self.draft_key, self.draft_reply)
+
+    def draft_attachments(self, key: str) -> list[Attachment]:
+        """The files that wait for the open draft with this key."""
+        if not self.draft_files:
+            return []
+        found = Attachment.objects.filter(room_id=self.room_id, author_id=self.user_id, key=key)
+        return list(found.filter(message=None).order_by("pk"))

@@ -161,6 +161,20 @@ class Standing:
         """Take a message by `author` back for everybody."""
         return author == self.user and self.may_read
 
+    def may_remove_previews(self, author: int) -> bool:
+        """Take what is shown of a link out of a message by `author`: it only takes something back."""
+        return self.may_delete(author)
+
+    @property
+    def may_react(self) -> bool:
+        """A reaction says something, too: where only moderators write, they alone react."""
+        return self.may_post
+
+    @property
+    def may_pin(self) -> bool:
+        """Pin messages and unpin them: what stands at the top of a room is for those who talk there."""
+        return self.may_post
+
     # Arranging it
 
     @property

@@ -35,6 +35,12 @@ class Place(models.Model):
         _("only admins make rooms"), default=False, help_text=_("Owners count as admins.")
     )
 
+    link_previews = models.BooleanField(
+        _("show previews of links"),
+        default=False,
+        help_text=_("What the pages say of themselves that messages link to."),
+    )
+
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(pk=ONLY), name="one_place"),
@@ -42,6 +48,17 @@ class Place(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def preview_links(self, wanted: bool) -> None:
+        """Show what linked pages say of themselves from now on; or nothing, in old messages too."""
+        with transaction.atomic():
+            self.link_previews = wanted
+            self.save(update_fields=["link_previews"])
+            if not wanted:
+                from ..background import later  # noqa: PLC0415  # both need the models
+                from ..previews import take_previews_away  # noqa: PLC0415
+
+                later(take_previews_away)
 
     @classmethod
     def set_up(cls, *, name: str, sign_up: str, owner: User, first_room: str) -> Room:

@@ -30,8 +30,8 @@ WHERE rooms_user.id = %s AND is_active
 MESSAGE = """
 INSERT INTO rooms_message (
     room_id, author_id, key, number, version, posted_version, body, posted_digest,
-    created_at, continues, previous_at
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    created_at, continues, previous_at, files, reply_to_id, thread_id
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (room_id, author_id, key) DO NOTHING
 RETURNING id
 """
@@ -52,6 +52,9 @@ UPDATE rooms_membership SET last_read = %s
 WHERE room_id = %s AND user_id = %s AND NOT held_unread AND last_read < %s
 """
 READ_AND_COUNTED = f"WITH read AS ({READ}) {COUNTED}"
+
+
+PREVIEWED = "SELECT link_previews FROM rooms_place"
 
 
 class LockedRoom(NamedTuple):
@@ -153,15 +156,19 @@ def _values(message: Message) -> list[Any]:
         _value(message.created_at),
         message.continues,
         _value(message.previous_at),
+        message.files,
+        message.reply_to_id,
+        message.thread_id,
     ]
 
 
-def count(message: Message, run: int) -> None:
-    """Write into the room that the message is its last, and the `run`th under its author's name; and
-    that its author has read up to there, unless they hold the room unread."""
+def count(message: Message, run: int, version: int) -> None:
+    """Write into the room that the message is its last, and the `run`th under its author's name,
+    and the version that the room has with it; and that its author has read up to there, unless they hold
+    the room unread."""
     read = [message.number, message.room_id, message.author_id, message.number]
     counted = [
-        message.version,
+        version,
         message.number,
         message.author_id,
         _value(message.created_at),
@@ -174,6 +181,16 @@ def count(message: Message, run: int) -> None:
         else:
             cursor.execute(READ, read)
             cursor.execute(COUNTED, counted)
+
+
+def links_are_previewed(*, lock: bool = False) -> bool:
+    """Whether the place shows what linked pages say of themselves; with `lock`, until the end of the
+    transaction."""
+    locking = " FOR UPDATE" if lock and connection.features.has_select_for_update else ""
+    with connection.cursor() as cursor:
+        cursor.execute(PREVIEWED + locking)
+        found = cursor.fetchone()
+    return found is not None and bool(found[0])
 
 
 def _value(moment: datetime | None) -> Any:

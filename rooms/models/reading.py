@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, ExpressionWrapper, FilteredRelation, Q
 from django.db.models.functions import Coalesce
 
+from .called import names_of
 from .membership import Membership
 from .permissions import Role
 from .place import Place
@@ -16,9 +17,9 @@ from .prepared import Prepared
 from .room import Room
 from .user import User
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
+__all__ = ["names_of", "place", "room_at", "rooms_of", "rooms_visible_to"]
 
+if TYPE_CHECKING:
     from django.db.models import QuerySet
 
 _ROOM = [field.attname for field in Room._meta.concrete_fields]  # Django's own interface
@@ -129,30 +130,3 @@ _visible_query = {role.value: Prepared(partial(_visible, role=role), int) for ro
 def rooms_visible_to(user: User) -> list[VisibleRoom]:
     """The rooms that `user` may see, with what was active last first."""
     return [VisibleRoom(*row) for row in _visible_query[user.role].rows(user.pk)]
-
-
-NAMES_AT_ONCE = 256  # fewer than any database takes as values of one statement
-
-
-@cache
-def _names_query(size: int) -> Prepared:
-    return Prepared(
-        lambda *ids: User.objects.filter(pk__in=ids).values_list("pk", "display_name", "username"),
-        *[int] * size,
-    )
-
-
-def names_of(ids: Collection[int]) -> dict[int, str]:
-    """How these people are called now; whoever does not exist is left out."""
-    wanted = list(ids)
-    names: dict[int, str] = {}
-    for start in range(0, len(wanted), NAMES_AT_ONCE):
-        names |= _names_of(wanted[start : start + NAMES_AT_ONCE])
-    return names
-
-
-def _names_of(wanted: list[int]) -> dict[int, str]:
-    size = 1 << (len(wanted) - 1).bit_length()  # so that a few statements serve for all
-    wanted += wanted[-1:] * (size - len(wanted))
-    rows = _names_query(size).rows(*wanted)
-    return {pk: display_name or username for pk, display_name, username in rows}

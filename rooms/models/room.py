@@ -18,24 +18,27 @@ from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import metrics
-from . import announcements, direct, posting, unread
-from .errors import KeyUsed, ModeratorsOnly, RoomClosed, TooManyPeople
+from . import announcements, direct, posting, quote, reactions, unread
+from .attachment import Attachment, files_of, shown_as_json
+from .errors import KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed, TooManyPeople
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
 from .permissions import FINDS_ROOMS, MODERATES, Standing, demand
 from .prepared import Prepared
+from .preview import ask_for_previews, previews_of
+from .quote import Quote
 from .user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from django.db.models import QuerySet
 
-    from .errors import MessageRefused
-
+PINS = 100  # messages pinned in one room
 PAGE = 50  # messages of one page of history
 STEPS = (
     200  # changes worth sending one by one; a page further behind is given the newest page instead
@@ -45,10 +48,13 @@ _OF_MESSAGE = (
     *("number", "version", "posted_version"),
     *("author_id", "author__display_name", "author__username"),
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
+    *("files", "previews"),
+    *("reactions", "replies", "pinned_at", *quote.COLUMNS),
 )
+_REACTIONS = _OF_MESSAGE.index("reactions")
 _OF_ROOM = (
     *("name", "topic", "archived_at", "moderators_only", "version", "details_version"),
-    *("last_number", "last_author_id", "last_at", "run"),
+    *("last_number", "last_author_id", "last_at", "run", "pins"),
 )
 END = 1 << 62  # above every number
 RESERVED_SLUGS = frozenset({"new", "list"})  # addresses of their own under /rooms/
@@ -66,6 +72,7 @@ class RoomDetails:
     archived: bool
     moderators_only: bool = False
     direct: bool = False
+    pins: int = 0  # messages that are pinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,10 @@ class Room(models.Model):
     last_at = models.DateTimeField(null=True)
     run = models.PositiveSmallIntegerField(
         default=0, help_text=gettext_lazy("How many messages the last author's name stands above.")
+    )
+
+    pins = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text=gettext_lazy("How many of its messages are pinned.")
     )
 
     objects = RoomQuerySet.as_manager()
@@ -241,6 +252,7 @@ class Room(models.Model):
             self.archived,
             self.moderators_only,
             self.direct,
+            self.pins,
         )
 
     def membership_of(self, user: User) -> Membership | None:
@@ -356,30 +368,41 @@ class Room(models.Model):
 
     # Talking
 
-    def post(self, author: User, body: str, key: str) -> Message:
-        """Say something. Returns the message; a repeated key with the same text returns the one that
-        exists. In an open room, writing joins.
+    def post(
+        self,
+        author: User,
+        body: str,
+        key: str,
+        files: Sequence[int] = (),
+        *,
+        reply: int | None = None,
+    ) -> Message:
+        """Say something, with the attachments that have these keys, in reply to the message of that
+        number if there is one. Returns the message; a repeated key with the same text, files and original
+        returns the one that exists. In an open room, writing joins.
 
         Raises `MessageRefused` (with what is wrong and what to do), `KeyUsed`, `RoomClosed` or
         `ModeratorsOnly`, and `PermissionDenied` for who may not read the room. Nothing is stored then.
         """
-        body, key = clean_body(body), clean_key(key)
+        body, key = clean_body(body, may_be_empty=bool(files)), clean_key(key)
         with transaction.atomic():
             room = posting.locked_room(self.pk)
             if room is None:
                 raise Room.DoesNotExist
-            if room.archived:
-                return self._said_before(author, body, key, RoomClosed)
             known = posting.author_in(self.pk, author.pk)
             if known is None:
                 raise PermissionDenied
             standing = posting.standing(room, known)
             demand(standing.may_read)
+            chosen = Attachment.chosen(self, author, files) if files else []
+            posted_digest = digest(body, chosen)
             if not standing.may_post:
-                return self._said_before(author, body, key, ModeratorsOnly)
+                refusal = RoomClosed if room.archived else ModeratorsOnly
+                return self._said_before(author, key, posted_digest, reply, refusal)
             author.username, author.display_name = known.username, known.display_name
             if not standing.belongs:
                 self._admit(author)
+            original = None if reply is None else self._original(reply)
             now = timezone.now()
             continues = (
                 room.last_author == author.pk
@@ -393,39 +416,80 @@ class Room(models.Model):
                 author=author,
                 body=body,
                 key=key,
-                posted_digest=digest(body),
+                posted_digest=posted_digest,
                 created_at=now,
                 continues=continues,
                 previous_at=room.last_at,
                 version=room.version + 1,
                 posted_version=room.version + 1,
+                files=shown_as_json(chosen) if chosen else "",
+                reply_to=original,
+                thread=original and (original.thread or original),
             )
             if not posting.store(message):
-                return self._said(author, body, key)
-            posting.count(message, room.run + 1 if continues else 1)
-            row = message.as_row(self, author)
-            announcements.room_changed(self.pk, message.version, row.as_data(), None)
+                return self._said(author, key, posted_digest, reply)
+            if chosen:
+                Attachment.belong_to(message, chosen)
+            rows, began = [message.as_row(self, author)], message.thread
+            if began is not None:
+                began.count_replies(+1, message.version + 1)
+                rows.append(began.as_row(self, began.author))
+            posting.count(message, room.run + 1 if continues else 1, rows[-1].version)
+            ask_for_previews(message)
+            for row in rows:
+                announcements.room_changed(self.pk, row.version, row.as_data(), None)
             announcements.room_stirred(self.pk)
         metrics.MESSAGES.inc()
         return message
 
     def _said_before(
-        self, author: User, body: str, key: str, refusal: type[MessageRefused]
+        self,
+        author: User,
+        key: str,
+        posted_digest: str,
+        reply: int | None,
+        refusal: type[MessageRefused],
     ) -> Message:
         """As `_said`, where nothing is said any more: an answer may have got lost. Raises the refusal if
         there is no such message."""
         try:
-            return self._said(author, body, key)
+            return self._said(author, key, posted_digest, reply)
         except Message.DoesNotExist:
             raise refusal from None
 
-    def _said(self, author: User, body: str, key: str) -> Message:
+    def _said(self, author: User, key: str, posted_digest: str, reply: int | None) -> Message:
         """The message that this form has made already. Raises `KeyUsed` if it made another one, and
         `Message.DoesNotExist` if none."""
-        said = Message.objects.get(room=self, author=author, key=key)
-        if said.posted_digest != digest(body):
+        known = Message.objects.select_related("reply_to")
+        said = known.get(room=self, author=author, key=key)
+        original = said.reply_to.number if said.reply_to else None
+        if said.posted_digest != posted_digest or original != reply:
             raise KeyUsed
         return said
+
+    def _original(self, number: int) -> Message:
+        """The message to reply to. Raises `MessageRefused` if there is none of that number here."""
+        known = self.messages.select_related("author", "thread__author")
+        original = known.filter(number=number).first()
+        if original is None:
+            raise MessageRefused(
+                _("The message that you reply to is not in this room. Send yours without it."),
+                code="no_original",
+            )
+        return original
+
+    def pinned(self) -> list[Row]:
+        """The pinned messages, the one first that was pinned last. One query, and one for the names of
+        who reacted."""
+        chosen = self.messages.filter(pinned_at__isnull=False).order_by("-pinned_at", "-number")
+        found = list(chosen.select_related("author", "reply_to__author")[:PINS])
+        names = reactions.names_in(message.reactions for message in found)
+        return [message.as_row(self, message.author, names) for message in found]
+
+    def quote_of(self, number: int) -> Quote | None:
+        """What a reply to the message of that number would show of it, if there is one."""
+        original = self.messages.select_related("author").filter(number=number).first()
+        return None if original is None else Quote.of(original)
 
     @contextmanager
     def changing(self, *, though_archived: bool = False) -> Iterator[Room]:
@@ -453,6 +517,7 @@ class Room(models.Model):
                         "topic",
                         "archived_at",
                         "moderators_only",
+                        "pins",
                     ]
                 )
 
@@ -469,6 +534,17 @@ class Room(models.Model):
             row.as_data() if row is not None else None,
             asdict(self.details) if row is None else None,
         )
+
+    def count_pins(self, more: int) -> None:
+        """As many more of its messages are pinned, which its header shows: a step of its own, under
+        `changing()`. Raises `MessageRefused` if they are too many."""
+        if self.pins + more > PINS:
+            raise MessageRefused(
+                _("A room can have %s pinned messages, and this one has. Unpin one first.") % PINS,
+                code="too_many_pins",
+            )
+        self.pins, self.details_version = self.pins + more, self.step()
+        self.announce(None)
 
     def announce_to_members(self) -> None:
         """The room's name stands in its members' lists on other pages too."""
@@ -496,7 +572,8 @@ class Room(models.Model):
         # The room is joined to the messages: both belong to the one moment of that statement. Where
         # there is no message, the room as it was read before is at or behind it, and that is as good.
         room = self._as_then(shown[-1][len(_OF_MESSAGE) :]) if shown else self
-        rows = [self._row(message[: len(_OF_MESSAGE)]) for message in shown]
+        names = reactions.names_in(message[_REACTIONS] for message in shown)
+        rows = [self._row(message[: len(_OF_MESSAGE)], names) for message in shown]
         return History(room, rows, has_older, has_newer)
 
     def _as_then(self, values: tuple[Any, ...]) -> Room:
@@ -506,11 +583,12 @@ class Room(models.Model):
             setattr(room, name, value)
         return room
 
-    def _row(self, values: tuple[Any, ...]) -> Row:
+    def _row(self, values: tuple[Any, ...], names: Mapping[int, str]) -> Row:
         """As `Message.as_row`, of the values of `_OF_MESSAGE`: making fifty rows of three models each
         took most of the time of reading them."""
         number, version, posted_version, author, display_name, username, *words = values
-        body, created_at, edited_at, deleted_at, continues, previous_at = words
+        body, created_at, edited_at, deleted_at, continues, previous_at, *more = words
+        files, previews, reacted, replies, pinned_at, *original = more
         return Row(
             room=self.pk,
             slug=self.slug,
@@ -525,6 +603,12 @@ class Room(models.Model):
             deleted=deleted_at is not None,
             continues=continues,
             previous_at=previous_at,
+            files=files_of(files),
+            previews=previews_of(previews),
+            reactions=reactions.shown(reacted, names),
+            quote=None if deleted_at else Quote.of_values(tuple(original)),
+            replies=replies,
+            pinned=pinned_at is not None,
         )
 
     def steps_after(self, version: int) -> list[Step] | None:
@@ -540,7 +624,7 @@ class Room(models.Model):
         """
         changed = list(
             self.messages.filter(version__gt=version)
-            .select_related("author", "room")
+            .select_related("author", "room", "reply_to__author")
             .order_by("version")[: STEPS + 1]
         )
         if len(changed) > STEPS:
@@ -548,9 +632,10 @@ class Room(models.Model):
         room = changed[-1].room if changed else self
         if version > room.version:
             return None  # a cursor from before a restored backup, or an invented one
+        names = reactions.names_in(message.reactions for message in changed)
         touched: list[tuple[int, Row | None]] = []
         for message in changed:
-            row = message.as_row(room, message.author)
+            row = message.as_row(room, message.author, names)
             if row.posted_version > version:
                 touched.append((row.posted_version, row))
             if row.version > row.posted_version:

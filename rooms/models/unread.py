@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Case, F, PositiveBigIntegerField, Q, Value, When
 from django.db.models.functions import Greatest
 
-from . import announcements
+from . import announcements, reactions
 from .membership import Membership
 from .message import Message
 
@@ -135,7 +135,8 @@ def spans(user: int, rooms: Collection[int], shown: int) -> dict[int, Span]:
 
 
 def messages(user: int, found: Iterable[Span]) -> dict[int, list[Row]]:
-    """The first unread messages of each room, as its span says, oldest first. One statement."""
+    """The first unread messages of each room, as its span says, oldest first. One statement,
+    and one for the names of who reacted."""
     wanted = Q()
     for span in found:
         to = Q(number__lte=span.last_number) if span.rest is None else Q(number__lt=span.rest)
@@ -143,8 +144,11 @@ def messages(user: int, found: Iterable[Span]) -> dict[int, list[Row]]:
     rows: dict[int, list[Row]] = {}
     if wanted:
         others = Message.objects.filter(wanted, deleted_at=None).exclude(author=user)
-        for message in others.select_related("room", "author").order_by("room_id", "number"):
-            row = message.as_row(message.room, message.author)
+        loaded = "room", "author", "reply_to__author"
+        found_now = list(others.select_related(*loaded).order_by("room_id", "number"))
+        names = reactions.names_in(message.reactions for message in found_now)
+        for message in found_now:
+            row = message.as_row(message.room, message.author, names)
             rows.setdefault(message.room_id, []).append(row)
     return rows
 

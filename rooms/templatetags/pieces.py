@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from django import template
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from rooms.keys import ACCESS_KEYS
 from rooms.live import fragments
 from rooms.live.fragments import Variant
 from rooms.live.moulds import gap
@@ -33,6 +35,12 @@ register = template.Library()
 def icon(name: str, size: int = 18, *, directed: bool = False) -> SafeString:
     """One of the symbols of `_icons.html`; `directed` ones are mirrored where one reads to the left."""
     return render_to_string("_icon.html", {"name": name, "size": size, "directed": directed})
+
+
+@register.simple_tag
+def accesskey(name: str) -> SafeString:
+    """The attribute of the element that a key leads to, with a space before it."""
+    return format_html(' accesskey="{}"', ACCESS_KEYS[name].key)
 
 
 @register.simple_tag

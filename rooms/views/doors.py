@@ -24,6 +24,9 @@ P = ParamSpec("P")
 
 SIGNED_OUT_PAGE = "signed-out"  # what such a page's banner sends along; see stream/signed_out.html
 
+# What was asked for is not there: only what the answer names by itself is swapped.
+NOTHING_ELSE = {"HX-Reswap": "none"}
+
 
 class AuthenticatedHttpRequest(HttpRequest):
     """The request that a view under `login_required` is given."""
@@ -65,14 +68,14 @@ def reader_required(
             # A page that has been told is not told again: it would be read aloud every time.
             told = _lost(request) == SIGNED_OUT_PAGE
             swaps = "" if told else fragments.signed_out(Variant.current())
-            return HttpResponse(swaps, status=401)
+            return HttpResponse(swaps, status=401, headers=NOTHING_ELSE)
         try:
             return door(request, *args, **kwargs)
         except Http404:
             if not request.htmx:
                 raise
             swaps = fragments.gone(str(kwargs["slug"]), Variant.current())
-            return HttpResponse(swaps, status=404)
+            return HttpResponse(swaps, status=404, headers=NOTHING_ELSE)
 
     return enter
 

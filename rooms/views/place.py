@@ -59,7 +59,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def change(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The place's name, who may make an account and who may make rooms."""
+    """The place's name, who may make an account and who may make rooms, and what is shown of links."""
     demand(
         inside_of(request).may_change_place, _("Only owners and admins of this place change it.")
     )
@@ -68,6 +68,7 @@ def change(request: AuthenticatedHttpRequest) -> HttpResponse:
         "name": place.name,
         "sign_up": place.sign_up,
         "rooms_by": "admins" if place.rooms_by_admins else "members",
+        "link_previews": place.link_previews,
     }
     form = PlaceForm(request.POST if request.method == "POST" else None, initial=kept)
     if form.is_valid():
@@ -75,6 +76,8 @@ def change(request: AuthenticatedHttpRequest) -> HttpResponse:
         place.name, place.sign_up = new["name"], new["sign_up"]
         place.rooms_by_admins = (new["rooms_by"] or kept["rooms_by"]) == "admins"
         place.save(update_fields=["name", "sign_up", "rooms_by_admins"])
+        if new["link_previews"] != place.link_previews:
+            place.preview_links(new["link_previews"])
         messages.success(request, _("Saved."))
         return redirect("place")
     return render(request, "rooms/place.html", {"form": form})

@@ -18,11 +18,13 @@ from django_htmx.http import trigger_client_event
 
 from ..context import inside_of, room_items
 from ..live import fragments, news, parts, presence
+from ..live.attached import chosen
 from ..live.consumers import missed
 from ..live.fragments import Variant
 from ..live.moulds import gap
 from ..live.people import everybody, named, named_with
 from ..models import Standing, announcements
+from ..models.membership import NO_DRAFT
 from ..models.unread import first_unread
 from . import shell
 from .doors import SIGNED_OUT_PAGE, entered_or_404, live, reader_required, room_or_404
@@ -30,12 +32,14 @@ from .reader import composer_urls
 from .shell import SHELLS, about, around
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.utils.safestring import SafeString
 
     from ..live.connections import People
     from ..live.moulds import Mould
     from ..live.parts import Part
-    from ..models import Membership, PlaceStanding, Room, RoomDetails, User
+    from ..models import Attachment, Membership, PlaceStanding, Quote, Room, RoomDetails, User
     from .doors import AuthenticatedHttpRequest
 
 logger = logging.getLogger(__name__)
@@ -51,6 +55,8 @@ class Composer:
     line: str = ""
     lines: str = ""
     error: str = ""
+    files: Sequence[Attachment] = ()
+    quote: Quote | None = None  # of the message that the first one replies to
 
     @property
     def text(self) -> str:
@@ -61,15 +67,27 @@ class Composer:
         return self.keys[1:]
 
     @classmethod
-    def of(cls, membership: Membership | None) -> Composer:
-        text, key = membership.open_draft() if membership else ("", "")
-        return cls.holding(text, key)
+    def of(cls, room: Room, membership: Membership | None, reply: int | None = None) -> Composer:
+        """With what was begun before; `reply` is the number of the message to reply to now."""
+        draft = membership.open_draft() if membership else NO_DRAFT
+        files = membership.draft_attachments(draft.key) if membership and draft.key else ()
+        number = draft.reply if reply is None else reply
+        quote = None if number is None else room.quote_of(number)
+        return cls.holding(draft.text, draft.key, files=files, quote=quote)
 
     @classmethod
-    def holding(cls, text: str, key: str = "", error: str = "") -> Composer:
+    def holding(
+        cls,
+        text: str,
+        key: str = "",
+        error: str = "",
+        files: Sequence[Attachment] = (),
+        quote: Quote | None = None,
+    ) -> Composer:
         """With `text` in it, its first line in the field and the rest in the larger box."""
         line, _newline, lines = text.partition("\n")
-        return cls([key or new_key(), *new_keys(BLANK_FORMS - 1)], line, lines, error)
+        keys = [key or new_key(), *new_keys(BLANK_FORMS - 1)]
+        return cls(keys, line, lines, error, files, quote)
 
 
 def new_key() -> str:
@@ -85,7 +103,7 @@ def new_keys(count: int) -> list[str]:
 def room(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """The room with its newest messages; with `before` or `after` a number, the messages next to it."""
     found, membership = entered_or_404(request, slug)
-    before, after = _number(request, "before"), _number(request, "after")
+    before, after = number_in(request, "before"), number_in(request, "after")
     if before is None and after is None:
         return room_page(request, found, membership)
     if not request.htmx:
@@ -118,7 +136,7 @@ def room_page(
     opened = [item.opened() if item.pk == room.pk else item for item in all_items]
     items = news.on_page(opened, room.pk, place_name)
     name = items.room_name or room.called_by(user)
-    composer = composer or Composer.of(membership)
+    composer = composer or Composer.of(room, membership, number_in(request, "reply"))
     may_post = Standing.of(user, room, membership).may_post
     mould = _room_shell(
         room.details,
@@ -132,6 +150,8 @@ def room_page(
         more=part.has_older,
         several=bool(composer.lines),
         refused=bool(composer.error),
+        attached=bool(composer.files),
+        replying=composer.quote and composer.quote.deleted,
     )
     values = {
         **about(request, items.items, room.pk),
@@ -152,6 +172,10 @@ def room_page(
         "lines": composer.lines,
         "error": composer.error,
         "kept": composer.text,
+        "files": chosen(composer.files, room.slug) if composer.files else "",
+        "original": composer.quote.number if composer.quote else "",
+        "original_author": composer.quote.author_name if composer.quote else "",
+        "excerpt": fragments.about_original(composer.quote)["excerpt"],
         "blank_forms": fragments.blank_composers(composer.blank_keys),
     }
     return HttpResponse(mould.fill(values), status=status)
@@ -171,12 +195,24 @@ def _room_shell(
     more: bool,
     several: bool,
     refused: bool,
+    attached: bool,
+    replying: bool | None,
 ) -> Mould:
+    """`replying` is None if the composer begins no reply, else whether the original was deleted."""
     composer = {
         "keys": [gap("key")],
         "line": gap("line"),
         "lines": gap("lines") if several else "",
         "error": gap("error") if refused else "",
+        "files": gap("files") if attached else "",
+        "original": {
+            "number": gap("original"),
+            "author_name": gap("original_author"),
+            "deleted": replying,
+        }
+        if replying is not None
+        else None,
+        "excerpt": gap("excerpt"),
     }
     context = {
         **around(place_name, inside),
@@ -283,9 +319,11 @@ def _past(  # noqa: PLR0917
     newer: int | None,
     people: People,
     *,
-    unread_from: bool = False,
+    chosen: int | None = None,
+    may_hold: bool = False,
 ) -> HttpResponse:
-    """`unread_from` if the page is one message's, which the reader may mark unread from there on."""
+    """With `chosen`, the number of the message that the page is about; `may_hold` if the reader may mark
+    the room unread from there on."""
     user, variant = request.user, Variant.current()
     mould = _past_shell(
         room.details,
@@ -294,7 +332,8 @@ def _past(  # noqa: PLR0917
         inside_of(request),
         older=older is not None,
         newer=newer is not None,
-        unread_from=unread_from,
+        about_one=chosen is not None,
+        may_hold=may_hold,
     )
     values = {
         **about(request, room_items(user), room.pk),
@@ -303,6 +342,7 @@ def _past(  # noqa: PLR0917
         "rows": rows,
         "older": older,
         "newer": newer,
+        "chosen": chosen,
     }
     return HttpResponse(mould.fill(values))
 
@@ -316,7 +356,8 @@ def _past_shell(
     *,
     older: bool,
     newer: bool,
-    unread_from: bool,
+    about_one: bool,
+    may_hold: bool,
 ) -> Mould:
     context = {
         **around(place_name, inside),
@@ -324,9 +365,10 @@ def _past_shell(
         "rows": gap("rows"),
         "older": gap("older") if older else None,
         "newer": gap("newer") if newer else None,
-        "unread_from": unread_from,
+        "chosen": gap("chosen") if about_one else None,
+        "unread_from": may_hold,
     }
-    return shell.made("rooms/past.html", language, context)
+    return shell.made("rooms/past.html", language, context, composer_urls)
 
 
 @require_GET
@@ -345,7 +387,7 @@ def message(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRe
     older = history.rows[0].number if history.has_older else None
     newer = history.rows[-1].number if history.has_newer else None
     people, member = people_in(found.pk), membership is not None
-    return _past(request, history.room, rows, older, newer, people, unread_from=member)
+    return _past(request, history.room, rows, older, newer, people, chosen=number, may_hold=member)
 
 
 @require_GET
@@ -375,7 +417,7 @@ def changes(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 
 def changes_after(request: AuthenticatedHttpRequest, room: Room) -> str:
     """What came after the cursor that the request carries, if it does. That has been read, then."""
-    after = _number(request, "after", 18)
+    after = number_in(request, "after", 18)
     if after is None:
         return ""
     came = missed(room.pk, after, Variant.current())
@@ -430,7 +472,14 @@ def people_in(room_id: int) -> People:
     return named(presence.held("here", [room_id]), presence.held("typing", [room_id]))[room_id]
 
 
-def _number(request: AuthenticatedHttpRequest, name: str, digits: int = 12) -> int | None:
+def number_in(request: AuthenticatedHttpRequest, name: str, digits: int = 12) -> int | None:
     """A number out of the address or the form; None if it is missing or none."""
     value = request.GET.get(name) or request.POST.get(name) or ""
     return int(value) if value.isascii() and value.isdecimal() and len(value) <= digits else None
+
+
+def original_in(number: str) -> int | None:
+    """The number of the message that a form replies to, 0 if it is none: nobody ever said that one."""
+    if not number:
+        return None
+    return int(number) if number.isascii() and number.isdecimal() and len(number) <= 15 else 0

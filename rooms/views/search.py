@@ -24,6 +24,7 @@ from django_htmx.http import replace_url, reswap, retarget
 
 from rooms.marks import shown
 from rooms.models import Membership, Room, User
+from rooms.models.attachment import files_of
 from rooms.models.direct import called, talkers_of
 from rooms.models.reading import rooms_visible_to
 from rooms.models.searching.matches import SearchTooLong
@@ -108,6 +109,7 @@ class Hit(NamedTuple):
     message: Message
     room_name: str
     body: SafeString
+    files: str  # what they are called, if it has nothing else
     at: datetime
     moment: str
 
@@ -224,6 +226,7 @@ def _hits(user: User, found: Found, phrases: Sequence[Phrase]) -> list[Hit]:
             message,
             direct.get(message.room_id) or message.room.name,
             shown(to_html(message.body), phrases),
+            "" if message.body else ", ".join(file.name for file in files_of(message.files)),
             at,
             _moment(at, today),
         )

@@ -20,7 +20,7 @@ from ..context import room_items
 from ..live import fragments, news
 from ..live.fragments import Variant
 from ..models import unread
-from ..text import to_html
+from ..models.attachment import files_of
 from .doors import entered_or_404
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _unread(user: int, items: Iterable[RoomItem], variant: Variant) -> Unread:
         span = spans[item.pk]
         section = Section(
             item,
-            fragments.rows_apart(rows.get(item.pk, ()), variant),
+            fragments.rows_apart(rows.get(item.pk, ()), variant, among_rooms=True),
             f"{item.pk}-{span.last_number}",
             span.rest,
             item.unread - SHOWN if item.unread < unread.COUNTED else None,
@@ -153,7 +153,7 @@ def mark_unread(request: AuthenticatedHttpRequest, slug: str, number: int) -> Ht
             "room": room,
             "name": room.called_by(request.user),
             "message": message,
-            "body": to_html(message.body),
+            "files": ", ".join(file.name for file in files_of(message.files)),
         }
         return render(request, "unread/mark_unread.html", context)
     membership.mark_unread(number)

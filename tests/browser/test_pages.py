@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,26 @@ from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.urls import resolve
+from PIL import Image
 from playwright.sync_api import Page, Response, expect
 
 from rooms import urls
-from rooms.models import Invitation, Place, Role, Room, User
+from rooms.models import (
+    Invitation,
+    Message,
+    Place,
+    Preview,
+    PreviewPicture,
+    Role,
+    Room,
+    User,
+)
+from rooms.models.preview import previews_of
+from rooms.unfurl import Picture
 from tests import factories
 from tests.browser.conftest import Open, Watch
 from tests.browser.visitor import in_thread
+from tests.files import MP3, MP4, picture
 from tests.process import Roomful
 from tests.programs import Program
 
@@ -56,6 +70,13 @@ BODIES = (
     "see https://example.org and [here](https://example.org/here)",
 )
 
+FILES = {
+    "bench.png": picture(),
+    f"{LONG[:100]}.pdf": b"%PDF-1.7\n",
+    "song.mp3": MP3,
+    "film.mp4": MP4,
+}
+
 
 @dataclass
 class Scene:
@@ -65,6 +86,25 @@ class Scene:
 
     def __getitem__(self, name: str) -> Any:
         return self.names[name]
+
+
+LINKING = (
+    "The blue one is https://example.org/kettle and the long one https://example.org/long it is."
+)
+
+
+def previewed(message: Message) -> None:
+    """As if the pages had said so of themselves."""
+    file = BytesIO()
+    Image.new("RGB", (288, 144), "teal").save(file, "WEBP")
+    picture = PreviewPicture.of(Picture(file.getvalue(), 144, 72))
+    shop = Preview("https://example.org/kettle", "Blue kettle", "The Shop", "It boils. " * 30)
+    found = [
+        shop._replace(picture=picture.key, width=144, height=72),
+        Preview("https://example.org/long", LONG, "", ""),
+    ]
+    assert message.show_previews(message.body, found)
+    message.refresh_from_db()
 
 
 @in_thread
@@ -101,7 +141,18 @@ def arrange() -> Scene:
             message.edit("was edited", by=message.author)
         if message.body == "to be deleted":
             message.delete_for_everybody(by=message.author)
+    factories.say_with_files(full, ines, "Files", FILES)
+    (linking,) = factories.say(full, tomasz, LINKING)
+    Place.objects.update(link_previews=True)
+    previewed(linking)
+    Place.objects.update(link_previews=False)
     (mine,) = factories.say(full, tomasz, "what Tomasz said in the end")
+    for person, emoji in ((ines, "👍"), (tomasz, "👍"), (noor, "🎉")):
+        mine.react(emoji, by=person)
+    mine.pin(by=ines)
+    last[0].pin(by=ines)
+    full.post(noor, f"I do, {LONG}", "key-of-the-reply", reply=mine.number)
+    full.post(ines, "and I", "key-of-another", reply=mine.number + 1)
 
     archived = factories.make_room("Pages archived", ines, tomasz, topic="Long ago")
     factories.say(archived, tomasz, "the last one puts out the light")
@@ -136,6 +187,8 @@ def arrange() -> Scene:
             "place": place,
             "full": full.slug,
             "mine": mine.number,
+            "linking": linking.number,
+            "preview": previews_of(linking.previews)[0].key,
             "empty": factories.make_room("Pages empty", ines, tomasz).slug,
             "archived": archived.slug,
             "private": private.slug,
@@ -226,12 +279,20 @@ def without_token(page: Page) -> Response | None:
     return sent(button="Sign in")(page)
 
 
+def menu(page: Page) -> None:
+    """Of a message of the reader's own, by keyboard."""
+    said = page.locator(".body", has_text="what Tomasz said in the end")
+    page.locator("#messages .message", has=said).locator(".more").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#menu li").first).to_be_visible()
+
+
 def chosen(control: str, then: str) -> Doing:
-    """One of the controls of the last message, by keyboard as the mouse may not reach it on a phone."""
+    """One of the choices in it."""
 
     def do(page: Page) -> None:
-        own = page.locator("#messages .message:not(.removed)").last
-        own.get_by_role("link", name=control, exact=True).focus()
+        menu(page)
+        page.locator("#menu").get_by_role("button", name=control, exact=True).focus()
         page.keyboard.press("Enter")
         expect(page.locator(then)).to_be_visible()
 
@@ -318,6 +379,7 @@ CASES = [
     Case("sign-out", "tomasz", "/accounts/logout/"),
     Case("invitation into rooms", "nobody", "/join/{leads_in}/"),
     Case("used invitation for a member", "nobody", "/join/{used_in}/", 410),
+    Case("help", "tomasz", "/help/"),
     Case("place", "ines", "/place/"),
     Case("people", "ines", "/place/people/"),
     Case("people searched for in vain", "ines", "/place/people/?q=xyzzy"),
@@ -357,6 +419,19 @@ CASES = [
     Case("room and a larger box", "tomasz", "/rooms/{full}/", do=larger_box),
     Case("room and an edit", "tomasz", "/rooms/{full}/", do=chosen("Edit", ".edit textarea")),
     Case("room and a deletion", "tomasz", "/rooms/{full}/", do=chosen("Delete", ".edit .danger")),
+    Case("room and a message's menu", "tomasz", "/rooms/{full}/", do=menu, needs=("desk",)),
+    Case("room and any emoji", "tomasz", "/rooms/{full}/", do=chosen("Any emoji", "#menu .pick"),
+         needs=("desk",)),
+    Case("room and a reply", "tomasz", "/rooms/{full}/", do=chosen("Reply", ".replying")),
+    Case("room to reply in", "tomasz", "/rooms/{full}/?reply=30"),
+    Case("pinned messages", "tomasz", "/rooms/{full}/pins/"),
+    Case("no pinned messages", "tomasz", "/rooms/{empty}/pins/"),
+    Case("thread", "tomasz", "/rooms/{full}/{mine}/thread/"),
+    Case("thread of an archived room", "tomasz", "/rooms/{archived}/1/thread/"),
+    Case("reactions", "tomasz", "/rooms/{full}/{mine}/reactions/"),
+    Case("reactions with mistakes", "tomasz", "/rooms/{full}/{mine}/reactions/", 400,
+         do=sent(("Emoji or its name", "two words"), button="React")),
+    Case("message's menu as a page", "tomasz", "/rooms/{full}/{mine}/menu/"),
     Case("room in another direction", "noor", "/rooms/{full}/"),
     Case("empty room", "tomasz", "/rooms/{empty}/"),
     Case("private room", "tomasz", "/rooms/{private}/"),
@@ -379,6 +454,8 @@ CASES = [
     Case("restore", "ines", "/rooms/{archived}/archive/"),
     Case("who is here", "tomasz", "/rooms/{crowd}/here/", needs=("crowded",)),
     Case("who is here: nobody", "tomasz", "/rooms/{outside}/here/"),
+    Case("files", "tomasz", "/rooms/{full}/files/"),
+    Case("no files", "tomasz", "/rooms/{empty}/files/"),
     Case("members", "tomasz", "/rooms/{crowd}/members/"),
     Case("members for their moderator", "ines", "/rooms/{crowd}/members/"),
     Case("removal", "ines", "/rooms/{full}/members/remove/?user={tomasz.pk}"),
@@ -387,6 +464,7 @@ CASES = [
     Case("edit with mistakes", "tomasz", "/rooms/{full}/{mine}/edit/", 400,
          do=sent(("New text", ""), button="Save")),
     Case("delete", "tomasz", "/rooms/{full}/{mine}/delete/"),
+    Case("remove a preview", "tomasz", "/rooms/{full}/{linking}/previews/{preview}/remove/"),
     Case("another's message", "ines", "/rooms/{full}/{mine}/edit/", 403),
     Case("nothing there", "tomasz", "/rooms/there-is-none/", 404),
     Case("nothing there for nobody", "", "/there-is-none/", 404),
@@ -421,6 +499,8 @@ def assert_valid(html: str) -> None:
             for element in elements
             for name in REFERENCES
             for target in (element.get(name) or "").split()
+            # Without scripts a row's button leads to a page; with them it must belong to no form.
+            if not (scripting and (name, target) == ("form", "menus"))
         ]
         referred += [
             ("href", address[1:])
@@ -564,8 +644,10 @@ def test_the_stream_is_a_valid_document_within_reach_of_everybody(
 def test_no_room_is_forgotten(scene: Scene) -> None:
     """Each kind of page that has an address of its own is among the cases."""
     not_pages = {
-        "home", "reader-style", "composer-input", "connection-lost", "poller", "pasted", "changes",
-        "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
+        "home", "manifest", "reader-style", "composer-input", "connection-lost", "menu-lost",
+        "not-replying", "poller", "pasted", "message-reply", "message-pin", "changes",
+        "preview-picture", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
+        "file", "thumbnail", "files-of-plain",
         "invitation-qr", "member-moderator", "news", "unread-read",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
