@@ -214,6 +214,7 @@ def test_pins_take_as_many_queries_however_many_there_are(
         for message in say(open_room, person, "a", "b"):
             message.pin(by=person)
             message.react("🎉", by=person)
+    open_room.mark_read([bob.pk])  # else the list of rooms counts it
     assert queries() == few
 
 

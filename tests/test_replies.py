@@ -293,7 +293,8 @@ def test_posting_a_plain_message_costs_what_it_did(
         return len([each for each in captured if "SAVEPOINT" not in each["sql"]])
 
     plain = statements()
-    assert plain == 4  # the room, the author, the message, the room
+    # the room, the author, the message, the room; SQLite notes the words and who has read by their own
+    assert plain == (4 if connection.vendor == "postgresql" else 6)
     assert statements(reply=1) == plain + 2  # the original, and its count
 
 
@@ -486,6 +487,7 @@ def test_a_thread_takes_as_many_queries_however_long_it_is(
     for number in range(30):
         message = reply(original.room, crowd[number % 10], "more", to=1 + number)
         message.react("🎉", by=crowd[number % 7])
+    original.room.mark_read([bob.pk])  # else the list of rooms counts it
     assert queries() == few
 
 
