@@ -603,11 +603,13 @@ class Hub(AsyncConsumer):
         ]
         if not pages:
             return
-        items, place = await in_db(self._items)(
-            {connection.reader.user for _room, connection in pages}
+        items, place, names = await in_db(self._items)(
+            {connection.reader.user for _room, connection in pages},
+            {room.pk for room, _connection in pages},
         )
         for room, connection in pages:
-            told = news.on_page(items[connection.reader.user], room.pk, place)
+            of_reader = items[connection.reader.user]
+            told = news.on_page(of_reader, room.pk, place, names.get(room.pk, ""))
             digest = told.digest
             if only_new and digest == self._told.get(connection):
                 continue
@@ -616,8 +618,10 @@ class Hub(AsyncConsumer):
             await asyncio.sleep(0)  # each is rendered for one reader; others need not wait for all
 
     @staticmethod
-    def _items(users: set[int]) -> tuple[dict[int, Any], str]:
-        return news.of_users(users), Place.objects.values_list("name", flat=True).get()
+    def _items(users: set[int], rooms: set[int]) -> tuple[dict[int, Any], str, dict[int, str]]:
+        """The lists of these people, the name of the place and those of the rooms."""
+        names = dict(Room.objects.filter(pk__in=rooms).values_list("pk", "name"))
+        return news.of_users(users), Place.objects.values_list("name", flat=True).get(), names
 
     # Who may still read
 
