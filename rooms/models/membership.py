@@ -65,10 +65,18 @@ class Membership(models.Model):
 
     def save_draft(self, text: str, key: str) -> None:
         """Keep what was typed, with the key that it will be posted under: so a draft whose message
-        arrived after all is recognised, whichever of the two was stored first."""
+        arrived after all is recognised, whichever of the two was stored first.
+
+        An empty text clears what its own composer held, and nothing else: the draft may be a message that
+        was refused, and what is saved a moment after typing may be the empty form that came after it.
+        """
         # NUL is the one character that PostgreSQL cannot keep.
-        self.draft, self.draft_key = text.replace("\x00", ""), key.replace("\x00", "")
-        self.save(update_fields=["draft", "draft_key"])
+        text, key = text.replace("\x00", ""), key.replace("\x00", "")
+        kept = Membership.objects.filter(pk=self.pk)
+        if text.strip():
+            kept.update(draft=text, draft_key=key)
+        else:
+            kept.filter(draft_key=key).update(draft="")
 
     def open_draft(self) -> tuple[str, str]:
         """What was typed and its key, or two empty strings if it was sent meanwhile."""
