@@ -60,7 +60,8 @@ def test_a_network_is_gone_without_a_word(relayed: tuple[Scene, Relay]) -> None:
         scene.leave()
         scene.read()
     assert not scene.refusals
-    assert all(reader.opened == 2 for reader in scene.sitting)
+    # Whoever waits longer for the next socket than they have patience for asks for yet another.
+    assert all(reader.opened >= 2 for reader in scene.sitting)
     scene.all_is_well()
 
 
