@@ -11,12 +11,12 @@ from django.template.loader import render_to_string
 from ..context import RoomItem, any_direct, arranged
 from ..models import unread
 from ..models.direct import talkers_of_all
-from ..models.reading import memberships_shown
+from ..models.reading import rooms_of_all
 from ..models.unread import COUNTED
 from . import fragments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from .fragments import Variant
 
@@ -74,14 +74,15 @@ class News:
             )
 
 
-def of_users(users: Iterable[int]) -> dict[int, tuple[RoomItem, ...]]:
+def of_users(users: Collection[int]) -> dict[int, tuple[RoomItem, ...]]:
     """The list of each of the people, as `context.room_items`. Two queries, and one more if there are
     direct conversations among these."""
-    found: dict[int, list[RoomItem]] = {user: [] for user in users}
-    counts = unread.counts(found)
-    for membership in memberships_shown().filter(user_id__in=found).select_related("room"):
-        count = counts[membership.user_id].get(membership.room_id, 0)
-        found[membership.user_id].append(RoomItem.of(membership, count))
+    rooms = rooms_of_all(users)
+    counts = unread.counts(rooms)
+    found = {
+        user: [RoomItem.of(room, counts[user].get(room.pk, 0), held=room.held) for room in theirs]
+        for user, theirs in rooms.items()
+    }
     talkers = talkers_of_all(found) if any(map(any_direct, found.values())) else {}
     return {user: tuple(arranged(items, user, talkers)) for user, items in found.items()}
 
