@@ -485,4 +485,5 @@ async def test_a_page_that_was_told_is_not_told_again(
         monkeypatch.setattr(hub, "_reach", lambda *how: pushed.append(how))
         await hub._check_news()
         assert hub._marks, "there was something to look at"
+        await hub._tell({open_room.pk})  # as after each message, until nothing is heard for a while
         assert pushed == []

@@ -586,14 +586,12 @@ class Hub(AsyncConsumer):
         }
         changed = {user for user in marks if marks[user] != self._marks.get(user, set())}
         self._marks = marks
-        await self._push_news(changed, only_new=True)
+        await self._push_news(changed)
 
-    async def _push_news(
-        self, users: set[int], stirred: set[int] | None = None, *, only_new: bool = False
-    ) -> None:
+    async def _push_news(self, users: set[int], stirred: set[int] | None = None) -> None:
         """Tell the pages of these people what their list of rooms looks like now, but not the page of
-        the one room that was `stirred`: it shows what was said itself. With `only_new` only pages that
-        were not told just this."""
+        the one room that was `stirred`, which shows what was said itself, and none that was told just
+        this."""
         pages = [
             (room, connection)
             for room in self.rooms.values()
@@ -611,7 +609,7 @@ class Hub(AsyncConsumer):
             of_reader = items[connection.reader.user]
             told = news.on_page(of_reader, room.pk, place, names.get(room.pk, ""))
             digest = told.digest
-            if only_new and digest == self._told.get(connection):
+            if digest == self._told.get(connection):
                 continue
             self._told[connection] = digest
             self._reach(room, methodcaller("push_news", told), [connection])

@@ -46,7 +46,9 @@ class News:
 
     @property
     def digest(self) -> str:
-        return blake2s(repr((self.items, self.place)).encode(), digest_size=8).hexdigest()
+        return blake2s(
+            repr((self.items, self.place, self.called)).encode(), digest_size=8
+        ).hexdigest()
 
     def as_html(self, variant: Variant) -> str:
         """Out-of-band swaps of the list and the title."""
