@@ -395,5 +395,6 @@ LOGGING: dict[str, Any] = {
         "daphne": {"level": "WARNING"},
         "asyncio": {"level": "WARNING"},
         "markdown_it": {"level": "WARNING"},
+        "django_tasks_db": {"level": "WARNING"},
     },
 }

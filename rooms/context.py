@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.functional import SimpleLazyObject
 
-from .models import Membership, Place, PlaceStanding, User, unread
+from .models import Place, PlaceStanding, User, unread
 from .models.direct import called, talkers_of
 from .models.reading import rooms_of
 from .models.user import FACE_HUES, initials
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
 
     from .models.direct import Talkers
+    from .models.reading import RoomOf, VisibleRoom
 
 
 class RoomItem(NamedTuple):
-    """A room in its member's list. A direct conversation has no name before `named`."""
+    """A room in its member's list. A direct conversation has no name before it is `arranged`."""
 
     pk: int
     slug: str
@@ -33,17 +34,9 @@ class RoomItem(NamedTuple):
     held: bool = False  # unread by the member's own wish, also on a page of the room itself
 
     @classmethod
-    def of(cls, membership: Membership, unread: int) -> RoomItem:
-        """Needs `membership.room` loaded."""
-        room = membership.room
+    def of(cls, room: RoomOf | VisibleRoom, unread: int, *, held: bool = False) -> RoomItem:
         return cls(
-            room.pk,
-            room.slug,
-            room.name,
-            room.private,
-            unread,
-            direct=room.direct,
-            held=membership.held_unread,
+            room.pk, room.slug, room.name, room.private, unread, direct=room.direct, held=held
         )
 
     @property
@@ -87,18 +80,7 @@ def room_items(user: User) -> list[RoomItem]:
     looked."""
     rooms = rooms_of(user)
     counts = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in rooms])
-    items = [
-        RoomItem(
-            room.pk,
-            room.slug,
-            room.name,
-            room.private,
-            counts.get(room.pk, 0),
-            direct=room.direct,
-            held=room.held,
-        )
-        for room in rooms
-    ]
+    items = [RoomItem.of(room, counts.get(room.pk, 0), held=room.held) for room in rooms]
     return arranged(items, user.pk, talkers_of(user) if any_direct(items) else {})
 
 
@@ -114,13 +96,12 @@ def inside_of(request: HttpRequest) -> PlaceStanding:
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """Template context: `place`, and for whoever is signed in `room_items`, `direct_items` and what they
-    may do in the place (`inside`), each read when first used."""
+    """Template context: `place`, and for whoever is signed in `room_items` and what they may do in the
+    place (`inside`), each read when first used."""
     place: Place | None = getattr(request, "place", None)
     context: dict[str, Any] = {"place": place}
     user = request.user
     if isinstance(user, User):
-        items = SimpleLazyObject(lambda: room_items(user))
-        context["room_items"] = context["direct_items"] = items
+        context["room_items"] = SimpleLazyObject(lambda: room_items(user))
         context["inside"] = SimpleLazyObject(lambda: inside_of(request))
     return context

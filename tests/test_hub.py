@@ -381,9 +381,9 @@ async def test_nothing_is_pushed_to_a_connection_that_was_ended_while_news_were_
         loop, read = asyncio.get_running_loop(), Hub._items
         end = partial(hub()._end, ear(open_room), ended, TRY_AGAIN_LATER)
 
-        def read_and_end(users: set[int]) -> Any:
+        def read_and_end(*asked: set[int]) -> Any:
             loop.call_soon_threadsafe(end)
-            return read(users)
+            return read(*asked)
 
         monkeypatch.setattr(Hub, "_items", staticmethod(read_and_end))
         await in_db(make_room)("Elsewhere", bob)

@@ -226,6 +226,19 @@ async def test_a_message_elsewhere_is_counted_on_an_open_page(
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_a_page_of_a_room_that_one_is_not_in_keeps_the_room_s_name(
+    alice: User, bob: User, bob_client: Client, open_room: Room
+) -> None:
+    shed = await in_db(make_room)("Shed", alice)
+    page = await in_db(opened)(bob_client, shed)
+    async with watching(bob_client, shed) as there:
+        there.page = page
+        await in_db(say)(open_room, alice, "elsewhere")
+        await news(there)
+        assert title(page) == "(1) Shed · Millbrook Repair Café"
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_sitting_in_a_room_reads_it_and_never_another(
     alice: User, bob: User, open_room: Room, private_room: Room
 ) -> None:
@@ -472,4 +485,5 @@ async def test_a_page_that_was_told_is_not_told_again(
         monkeypatch.setattr(hub, "_reach", lambda *how: pushed.append(how))
         await hub._check_news()
         assert hub._marks, "there was something to look at"
+        await hub._tell({open_room.pk})  # as after each message, until nothing is heard for a while
         assert pushed == []

@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 
 from rooms.models import Message, Room
+from rooms.models.membership import NO_DRAFT, Draft
 from rooms.models.message import BODY_LENGTH
 from rooms.views.messages import PENDING
 from tests.cast import signed_in
@@ -653,6 +654,19 @@ def test_what_was_refused_is_the_draft_unless_there_is_another(
 ) -> None:
     long = "x" * (BODY_LENGTH + 1)
     outbox(bob_client, open_room, (key(), long))
-    assert open_room.memberships.get(user=bob).open_draft()[0] == long
+    assert open_room.memberships.get(user=bob).open_draft().text == long
     outbox(bob_client, open_room, (key(), f"{long}y"))
-    assert open_room.memberships.get(user=bob).open_draft()[0] == long
+    assert open_room.memberships.get(user=bob).open_draft().text == long
+
+
+def test_the_empty_form_after_it_does_not_take_the_place_of_what_was_refused(
+    bob: User, bob_client: Client, open_room: Room
+) -> None:
+    """The page saves what stands in its composer half a second after the last key: by then the text may
+    have been sent and refused, and the next form, empty, stands there."""
+    refused, following = key(), key()
+    save_draft(bob_client, open_room, "x" * 4_001, refused)
+    save_draft(bob_client, open_room, "", following)
+    assert open_room.memberships.get(user=bob).open_draft() == Draft("x" * 4_001, refused, None)
+    save_draft(bob_client, open_room, "", refused)
+    assert open_room.memberships.get(user=bob).open_draft() == NO_DRAFT

@@ -722,6 +722,7 @@ def test_a_stranger_signs_in_first(client: Client, bob: User, open_room: Room) -
     part = client.get(SEARCH, {"q": "kettle", "part": "1"}, headers=HTMX)
     assert part.headers["HX-Retarget"] == "#found"
     assert "You have been signed out." in part.content.decode()
+    assert 'id="direct-list" hx-swap-oob' in part.content.decode(), "no names are left beside it"
 
 
 def test_only_asking_is_allowed(bob_client: Client) -> None:

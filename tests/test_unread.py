@@ -791,3 +791,15 @@ def test_nothing_of_the_page_is_kept_for_another(
             r'middlewaretoken" value="(\w+)"', str(signed_in(bob).get(UNREAD).content)
         )
         assert len(set(tokens)) == 1
+
+
+def test_the_page_and_the_lists_beside_it_read_what_is_unread_once(
+    alice: User, bob: User, bob_client: Client, open_room: Room
+) -> None:
+    say(open_room, alice, "one")
+    say(Room.direct_with([bob], by=alice), alice, "and one directly")
+    with CaptureQueriesContext(connection) as captured:
+        page = bob_client.get("/unread/").content.decode()
+    assert "Alice Archer" in page
+    lists = [query["sql"] for query in captured if '"held_unread"' in query["sql"]]
+    assert len(lists) == 1

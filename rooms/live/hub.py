@@ -586,14 +586,12 @@ class Hub(AsyncConsumer):
         }
         changed = {user for user in marks if marks[user] != self._marks.get(user, set())}
         self._marks = marks
-        await self._push_news(changed, only_new=True)
+        await self._push_news(changed)
 
-    async def _push_news(
-        self, users: set[int], stirred: set[int] | None = None, *, only_new: bool = False
-    ) -> None:
+    async def _push_news(self, users: set[int], stirred: set[int] | None = None) -> None:
         """Tell the pages of these people what their list of rooms looks like now, but not the page of
-        the one room that was `stirred`: it shows what was said itself. With `only_new` only pages that
-        were not told just this."""
+        the one room that was `stirred`, which shows what was said itself, and none that was told just
+        this."""
         pages = [
             (room, connection)
             for room in self.rooms.values()
@@ -603,21 +601,25 @@ class Hub(AsyncConsumer):
         ]
         if not pages:
             return
-        items, place = await in_db(self._items)(
-            {connection.reader.user for _room, connection in pages}
+        items, place, names = await in_db(self._items)(
+            {connection.reader.user for _room, connection in pages},
+            {room.pk for room, _connection in pages},
         )
         for room, connection in pages:
-            told = news.on_page(items[connection.reader.user], room.pk, place)
+            of_reader = items[connection.reader.user]
+            told = news.on_page(of_reader, room.pk, place, names.get(room.pk, ""))
             digest = told.digest
-            if only_new and digest == self._told.get(connection):
+            if digest == self._told.get(connection):
                 continue
             self._told[connection] = digest
             self._reach(room, methodcaller("push_news", told), [connection])
             await asyncio.sleep(0)  # each is rendered for one reader; others need not wait for all
 
     @staticmethod
-    def _items(users: set[int]) -> tuple[dict[int, Any], str]:
-        return news.of_users(users), Place.objects.values_list("name", flat=True).get()
+    def _items(users: set[int], rooms: set[int]) -> tuple[dict[int, Any], str, dict[int, str]]:
+        """The lists of these people, the name of the place and those of the rooms."""
+        names = dict(Room.objects.filter(pk__in=rooms).values_list("pk", "name"))
+        return news.of_users(users), Place.objects.values_list("name", flat=True).get(), names
 
     # Who may still read
 

@@ -11,12 +11,12 @@ from django.template.loader import render_to_string
 from ..context import RoomItem, any_direct, arranged
 from ..models import unread
 from ..models.direct import talkers_of_all
-from ..models.reading import memberships_shown
+from ..models.reading import rooms_of_all
 from ..models.unread import COUNTED
 from . import fragments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from .fragments import Variant
 
@@ -28,6 +28,7 @@ class News:
     items: tuple[RoomItem, ...]
     current: int
     place: str
+    called: str = ""  # the current room, which need not be in the list
 
     @property
     def total(self) -> int:
@@ -40,19 +41,20 @@ class News:
 
     @property
     def room_name(self) -> str:
-        """In the active language, if it is not somebody's; empty if the room is not in the list."""
-        return self.current_item.title if self.current_item else ""
+        """In the active language, if it is not somebody's."""
+        return self.current_item.title if self.current_item else self.called
 
     @property
     def digest(self) -> str:
-        return blake2s(repr((self.items, self.place)).encode(), digest_size=8).hexdigest()
+        return blake2s(
+            repr((self.items, self.place, self.called)).encode(), digest_size=8
+        ).hexdigest()
 
-    def as_html(self, variant: Variant, *, room_name: str = "") -> str:
-        """Out-of-band swaps of the list and the title. An open room need not be in the reader's list:
-        then the caller says how it is called."""
+    def as_html(self, variant: Variant) -> str:
+        """Out-of-band swaps of the list and the title."""
         with variant.active():  # a room may be called by a word of the language
-            name = self.room_name or room_name
-        return self._as_html(variant, fragments.tab_title(self.total, name, self.place))
+            title = fragments.tab_title(self.total, self.room_name, self.place)
+        return self._as_html(variant, title)
 
     def beside(self, variant: Variant, tab_title: str = "", *, catching_up: bool = False) -> str:
         """The same for a page that is no room's, whose title stays, or becomes what the caller says.
@@ -74,21 +76,21 @@ class News:
             )
 
 
-def of_users(users: Iterable[int]) -> dict[int, tuple[RoomItem, ...]]:
+def of_users(users: Collection[int]) -> dict[int, tuple[RoomItem, ...]]:
     """The list of each of the people, as `context.room_items`. Two queries, and one more if there are
     direct conversations among these."""
-    found: dict[int, list[RoomItem]] = {user: [] for user in users}
-    counts = unread.counts(found)
-    for membership in memberships_shown().filter(user_id__in=found).select_related("room"):
-        count = counts[membership.user_id].get(membership.room_id, 0)
-        found[membership.user_id].append(RoomItem.of(membership, count))
+    rooms = rooms_of_all(users)
+    counts = unread.counts(rooms)
+    found = {
+        user: [RoomItem.of(room, counts[user].get(room.pk, 0), held=room.held) for room in theirs]
+        for user, theirs in rooms.items()
+    }
     talkers = talkers_of_all(found) if any(map(any_direct, found.values())) else {}
     return {user: tuple(arranged(items, user, talkers)) for user, items in found.items()}
 
 
-def on_page(items: Iterable[RoomItem], current: int, place: str) -> News:
+def on_page(items: Iterable[RoomItem], current: int, place: str, called: str = "") -> News:
     """As the page of the `current` room shows it: nothing is unread in the room that one looks at, but
-    for what one holds unread."""
-    return News(
-        tuple(item.seen() if item.pk == current else item for item in items), current, place
-    )
+    for what one holds unread. A room that is not among the items has to be `called` something."""
+    shown = tuple(item.seen() if item.pk == current else item for item in items)
+    return News(shown, current, place, called)

@@ -88,13 +88,25 @@ class Membership(models.Model):
     ) -> None:
         """Keep what was typed, with the key that it will be posted under: so a draft whose message
         arrived after all is recognised, whichever of the two was stored first. `files` if some were
-        chosen with it, which wait under the same key."""
-        key = key.replace("\x00", "")
-        self.draft_files = files or (self.draft_files and key == self.draft_key)
+        chosen with it, which wait under the same key.
+
+        An empty text without files clears what its own composer held, and nothing else: the draft may be
+        a message that was refused, and what is saved a moment after typing may be the empty form that
+        came after it.
+        """
         # NUL is the one character that PostgreSQL cannot keep.
-        self.draft, self.draft_key = text.replace("\x00", ""), key
-        self.draft_reply = reply
-        self.save(update_fields=["draft", "draft_key", "draft_files", "draft_reply"])
+        text, key = text.replace("\x00", ""), key.replace("\x00", "")
+        kept = Membership.objects.filter(pk=self.pk)
+        if files:
+            kept.update(draft=text, draft_key=key, draft_files=True, draft_reply=reply)
+        elif text.strip():
+            waiting = models.Case(
+                models.When(draft_key=key, then=models.F("draft_files")),
+                default=models.Value(False),
+            )
+            kept.update(draft=text, draft_key=key, draft_files=waiting, draft_reply=reply)
+        else:
+            kept.filter(draft_key=key).update(draft="", draft_reply=reply)
 
     def open_draft(self) -> Draft:
         """What was typed; an empty one if it was sent meanwhile."""

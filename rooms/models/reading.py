@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -78,22 +79,27 @@ def memberships_shown() -> QuerySet[Membership]:
     return Membership.objects.filter(shown, room__archived_at=None).order_by(active.desc(), "pk")
 
 
+_OF_ROOM = (
+    *("room_id", "room__slug", "room__name", "room__private", "room__direct"),
+    *("room__last_number", "last_read", "held_unread"),
+)
 _rooms_query = Prepared(
-    lambda user: (
-        memberships_shown()
-        .filter(user=user)
-        .values_list(
-            *("room_id", "room__slug", "room__name", "room__private", "room__direct"),
-            *("room__last_number", "last_read", "held_unread"),
-        )
-    ),
-    int,
+    lambda user: memberships_shown().filter(user=user).values_list(*_OF_ROOM), int
 )
 
 
 def rooms_of(user: User) -> list[RoomOf]:
     """The rooms in use that `user` belongs to, with what was active last first."""
     return [RoomOf(*row) for row in _rooms_query.rows(user.pk)]
+
+
+def rooms_of_all(users: Collection[int]) -> dict[int, list[RoomOf]]:
+    """The same for each of these people, in one query."""
+    found: dict[int, list[RoomOf]] = {user: [] for user in users}
+    shown = memberships_shown().filter(user_id__in=found)
+    for user, *room in shown.values_list("user_id", *_OF_ROOM):
+        found[user].append(RoomOf(*room))
+    return found
 
 
 class VisibleRoom(NamedTuple):

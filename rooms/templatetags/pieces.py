@@ -48,9 +48,9 @@ def room_list(
     items: Iterable[RoomItem] | SafeString, current: int | str, *, direct: bool = False
 ) -> SafeString:
     """The rooms beside every page, or the direct conversations; `current` is the key of the one that the
-    page is in. What is this list already comes back as it is."""
+    page is in. What is this list already comes back as it is, and with it the gap for the other."""
     if isinstance(items, SafeString):
-        return items
+        return gap("direct_list") if direct else items
     language = Variant.current().language
     return mark_safe(
         "\n".join(

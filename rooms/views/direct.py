@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import wraps
 from typing import TYPE_CHECKING
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
-from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
+from django_htmx.http import HttpResponseClientRedirect
 
 from ..models import Room, TooManyPeople, direct
+from .doors import part_reader_required
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from django.http import HttpRequest
+    from collections.abc import Iterable
 
     from ..models import User
     from .doors import AuthenticatedHttpRequest
@@ -144,22 +141,8 @@ def _is_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= DIGITS
 
 
-def _reader_required(view: Callable[..., HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """As `login_required`; an open page whose reader was signed out is told so and keeps what it has."""
-    door = login_required(view)
-
-    @wraps(view)
-    def enter(request: HttpRequest) -> HttpResponse:
-        if "HX-Request" in request.headers and not request.user.is_authenticated:
-            answer = render(request, "rooms/_signed_out.html", status=401)
-            return retarget(reswap(answer, "innerHTML"), "#found")
-        return door(request)
-
-    return enter
-
-
 @require_http_methods(["GET", "POST"])
-@_reader_required
+@part_reader_required("rooms/_signed_out.html", "#found", swap="innerHTML", status=401)
 def new(request: AuthenticatedHttpRequest) -> HttpResponse:
     """Whom to talk to, and then there.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache, wraps
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib.auth.decorators import login_required
@@ -17,7 +17,7 @@ from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
-from django_htmx.http import replace_url, reswap, retarget
+from django_htmx.http import replace_url
 
 from rooms.context import RoomItem, any_direct, arranged, inside_of
 from rooms.forms import RoomForm
@@ -29,12 +29,11 @@ from rooms.models.direct import talkers_of
 from rooms.models.permissions import demand
 from rooms.models.reading import rooms_visible_to
 from rooms.views import shell
+from rooms.views.doors import part_reader_required
 from rooms.views.shell import SHELLS, about, around
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from django.http import HttpRequest
+    from collections.abc import Iterable, Mapping
 
     from rooms.live.moulds import Mould
     from rooms.models import PlaceStanding, User
@@ -114,7 +113,9 @@ def read_directory(user: User, query: str = "", *, archived: bool = False) -> Di
     all_in_use = [room for room in all_visible if not room.archived]
     counts = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in all_in_use])
     items = [
-        _item(room, counts.get(room.pk, 0)) for room in all_in_use if room.last_read is not None
+        RoomItem.of(room, counts.get(room.pk, 0))
+        for room in all_in_use
+        if room.last_read is not None
     ]
     visible = sorted(
         (room for room in all_visible if not room.direct),
@@ -152,10 +153,6 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _item(room: VisibleRoom, unread: int) -> RoomItem:
-    return RoomItem(room.pk, room.slug, room.name, room.private, unread, direct=room.direct)
-
-
 def _entry(room: VisibleRoom, present: Mapping[int, int]) -> Entry:
     here = present.get(room.pk, 0)
     return Entry(room.pk, room.slug, room.name, room.topic, room.private, room.members, here)
@@ -173,23 +170,8 @@ def home(request: AuthenticatedHttpRequest) -> HttpResponse:
     return redirect("room", last.room.slug) if last else redirect("rooms")
 
 
-def _reader_required(view: Callable[..., HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """As `login_required`. An open page whose reader was signed out meanwhile is told so where its
-    list was, and keeps what was typed into it."""
-    door = login_required(view)
-
-    @wraps(view)
-    def enter(request: HttpRequest) -> HttpResponse:
-        if "HX-Request" in request.headers and not request.user.is_authenticated:
-            answer = render(request, "rooms/_directory_closed.html")
-            return retarget(reswap(answer, "outerHTML"), "#directory")
-        return door(request)
-
-    return enter
-
-
 @require_GET
-@_reader_required
+@part_reader_required("rooms/_directory_closed.html", "#directory")
 def rooms(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The directory. With `seen` its page asks for the list alone, and is given nothing if what it
     has still holds. No page is at such an address, so a browser cannot take the one for the other.
@@ -314,7 +296,7 @@ def _rest(
 
 
 @require_http_methods(["GET", "POST"])
-@_reader_required
+@part_reader_required("rooms/_directory_closed.html", "#directory")
 def make(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A new room: a page, or with `part` the form alone, which htmx unfolds in the directory."""
     demand(

@@ -430,14 +430,17 @@ def _surroundings(request: AuthenticatedHttpRequest, room: Room) -> str:
     """People, who is writing and other rooms, if they differ from what the page has `seen`."""
     variant = Variant.current()
     people = people_in(room.pk)
-    items = news.on_page(room_items(request.user), room.pk, request.place.name)
+    mine = room_items(request.user)
+    listed = any(item.pk == room.pk for item in mine)
+    called = "" if listed else room.called_by(request.user)
+    items = news.on_page(mine, room.pk, request.place.name, called)
     digest = blake2s(repr((people, items)).encode(), digest_size=8).hexdigest()
     if request.GET.get("seen") == digest:
         return ""
     return (
         fragments.people(people.here, people.total, room.slug, variant)
         + fragments.typing(people.writing, variant)
-        + items.as_html(variant, room_name=items.room_name or room.called_by(request.user))
+        + items.as_html(variant)
         + fragments.seen(digest)
     )
 

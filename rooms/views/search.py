@@ -6,10 +6,8 @@ import time as clock
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.db.models import Exists, OuterRef
 from django.http import HttpResponse, QueryDict
@@ -20,7 +18,7 @@ from django.utils.dateparse import parse_date
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
-from django_htmx.http import replace_url, reswap, retarget
+from django_htmx.http import replace_url
 
 from rooms.marks import shown
 from rooms.models import Membership, Room, User
@@ -31,9 +29,10 @@ from rooms.models.searching.matches import SearchTooLong
 from rooms.models.searching.query import QUERY_LENGTH, parsed
 from rooms.models.searching.search import BEST, NEWEST, Filters, Found, search
 from rooms.text import to_html
+from rooms.views.doors import part_reader_required
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
@@ -42,16 +41,13 @@ if TYPE_CHECKING:
     from rooms.models.searching.query import Phrase, Query
     from rooms.views.doors import AuthenticatedHttpRequest
 
-SEARCHES = (
-    240  # a minute for each person: four a second, as many as a page asks for while one types
-)
+# A minute for each person: four a second, as many as a page asks for while one types.
+SEARCHES = 240
 NAMES = 200  # that the field of the author completes
 ROOMS = 1_000  # to choose from; whoever sees more names one by `in:`
 NAME_LENGTH = 150  # characters of a room or person that count
-EARLIEST, LATEST = (
-    date(1970, 1, 2),
-    date(9998, 12, 30),
-)  # that no time zone carries out of the calendar
+# No time zone carries these out of the calendar.
+EARLIEST, LATEST = date(1970, 1, 2), date(9998, 12, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,24 +110,8 @@ class Hit(NamedTuple):
     moment: str
 
 
-def _reader_required(view: Callable[..., HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """As `login_required`. An open page whose reader was signed out meanwhile is told so where its
-    results were."""
-    door = login_required(view)
-
-    @wraps(view)
-    def enter(request: HttpRequest) -> HttpResponse:
-        if "HX-Request" in request.headers and not request.user.is_authenticated:
-            return retarget(
-                reswap(render(request, "rooms/_search_closed.html"), "outerHTML"), "#found"
-            )
-        return door(request)
-
-    return enter
-
-
 @require_GET
-@_reader_required
+@part_reader_required("rooms/_search_closed.html", "#found")
 def messages(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The form with what it found. With `part` its page asks for the results alone."""
     asked = Asked.by_request(request)

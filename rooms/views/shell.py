@@ -58,7 +58,6 @@ def around(place_name: str, inside: PlaceStanding) -> dict[str, Any]:
         "inside": inside,
         "csrf_token": gap("csrf_token"),
         "room_items": gap("room_list"),
-        "direct_items": gap("direct_list"),
         "current_room": gap("current_room"),
         "notices": gap("notices"),
     }

@@ -81,6 +81,7 @@ def test_an_answer_that_comes_late_does_not_undo_a_newer_one(
     Visitor(page, "socket").wait_until(lambda: bool(held), "the first search")
     field.fill(f"kettle{number} toaster")
     field.fill(f"kettle{number} thermostat")
+    # Both are to be asked for; nothing shows that before the first is answered.
     page.wait_for_timeout(500)
     held[0].continue_()
     sees(page, f"Another kettle{number} has a thermostat")

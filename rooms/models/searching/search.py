@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from django.db.models import Sum
@@ -17,7 +17,7 @@ from .ranking import best_first
 from .words import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
 PAGE = 25  # messages
@@ -41,16 +41,13 @@ class Filters:
 @dataclass(frozen=True, slots=True)
 class Found:
     """A page of what was found. `total` is the number of all matches, or of more than there are said to
-    be if `more_than`. `unknown_room` and `unknown_author` are names that nobody has, as far as the reader
-    may know."""
+    be if `more_than`. `unknown_room` is a name that none of the reader's rooms has."""
 
     messages: Sequence[Message] = ()
     total: int = 0
     more_than: bool = False
     next_cursor: str = ""
     unknown_room: str = ""
-    unknown_author: str = ""
-    authors: Sequence[User] = field(default_factory=tuple)
 
 
 def search(user: User, query: Query, filters: Filters, cursor: str = "") -> Found:
@@ -61,22 +58,20 @@ def search(user: User, query: Query, filters: Filters, cursor: str = "") -> Foun
     """
     rooms, unknown_room, narrow = _rooms(user, (*query.rooms, *filter(None, [filters.room])))
     names = (*query.authors, *filter(None, [filters.author]))
-    authors, unknown_author = _authors(user, names)
-    if unknown_room or unknown_author:
-        return Found(unknown_room=unknown_room, unknown_author=unknown_author)
+    if unknown_room:
+        return Found(unknown_room=unknown_room)
     wanted = Wanted(
         phrases=query.phrases,
         without=query.without,
         rooms=rooms,
         narrow=narrow,
-        authors=[author.pk for author in authors] if names else None,
+        authors=_authors(user, names) if names else None,
         since=filters.since,
         until=filters.until,
     )
     place = CURSOR.fullmatch(cursor)
     ranked = filters.order == BEST and bool(query.phrases)
-    found = _best(user, wanted, place) if ranked else _newest(user, wanted, place)
-    return replace(found, authors=authors)
+    return _best(user, wanted, place) if ranked else _newest(user, wanted, place)
 
 
 def _newest(user: User, wanted: Wanted, cursor: re.Match[str] | None) -> Found:
@@ -141,28 +136,28 @@ def _rooms(user: User, names: Sequence[str]) -> tuple[list[int], str, bool]:
     return sorted(chosen or ()), "", is_narrow(len(chosen or ()), 0)
 
 
-def _authors(user: User, names: Sequence[str]) -> tuple[list[User], str]:
-    """Everybody who is called by one of the names, and a name that nobody has.
+def _authors(user: User, names: Sequence[str]) -> list[int]:
+    """The keys of all who are called by one of the names; none if there is a name that nobody has.
 
     By username, else by display name; that is compared here, as SQLite knows capitals of ASCII alone.
     """
-    found: dict[int, User] = {}
+    found: set[int] = set()
     for wanted in names:
         name = wanted.removeprefix("@")
         if folded(name) == "me":
-            found[user.pk] = user
+            found.add(user.pk)
             continue
-        named = list(User.objects.filter(username__iexact=name)) or _displayed_as(name)
+        by_username = User.objects.filter(username__iexact=name).values_list("pk", flat=True)
+        named = list(by_username) or _displayed_as(name)
         if not named:
-            return [], wanted
-        found |= {person.pk: person for person in named}
-    return list(found.values()), ""
+            return []
+        found |= set(named)
+    return sorted(found)
 
 
-def _displayed_as(name: str) -> Collection[User]:
+def _displayed_as(name: str) -> list[int]:
     called = User.objects.exclude(display_name="").values_list("pk", "display_name")
-    keys = [pk for pk, display_name in called if _is_called(name, display_name)]
-    return User.objects.filter(pk__in=keys[:COUNTED])
+    return [pk for pk, display_name in called if _is_called(name, display_name)][:COUNTED]
 
 
 def _is_called(wanted: str, *names: str) -> bool:
