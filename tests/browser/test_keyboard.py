@@ -120,6 +120,8 @@ def test_access_keys_lead_where_the_help_says(open_page: Open, tier: str) -> Non
     expect(page.get_by_role("link", name="Help")).to_be_visible()
     page.keyboard.press("Escape")
     scroller.focus()
+    press_access_key(page, "search")
+    expect(page.get_by_role("searchbox", name="Search all messages")).to_be_focused()
     press_access_key(page, "message")
     expect(Visitor(page, tier).field).to_be_focused()
-    assert set(ACCESS_KEYS) == {"rooms", "room", "you", "message"}
+    assert set(ACCESS_KEYS) == {"rooms", "room", "you", "search", "message"}
