@@ -14,13 +14,16 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from channels.sessions import CookieMiddleware  # noqa: E402
 
 from project.handler import Handler  # noqa: E402
+from rooms.live.handshake import BearerOrOrigin  # noqa: E402
 from rooms.routing import websocket_urlpatterns  # noqa: E402
+
+sockets = URLRouter(websocket_urlpatterns)
 
 application = ProtocolTypeRouter(
     {
         "http": Handler(),
-        "websocket": AllowedHostsOriginValidator(
-            CookieMiddleware(URLRouter(websocket_urlpatterns))
+        "websocket": BearerOrOrigin(
+            AllowedHostsOriginValidator(CookieMiddleware(sockets)), without_origin=sockets
         ),
     }
 )

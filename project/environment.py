@@ -191,6 +191,18 @@ def token(name: str) -> str:
     return value
 
 
+def tokens(name: str) -> list[str]:
+    """Several such, separated by commas."""
+    found = [each.strip() for each in text(name).split(",") if each.strip()]
+    if any(len(each) < TOKEN_LENGTH or not re.fullmatch(r"[!-~]+", each) for each in found):
+        refuse(
+            name,
+            "not shown here because one of them is too short or has spaces or such characters in it",
+            f"each must be at least {TOKEN_LENGTH} random letters and digits, with commas between them",
+        )
+    return found
+
+
 def _write_once(file: Path, content: str) -> None:
     """Of several processes that start at once, one gets its content kept, and all read that."""
     draft = file.with_name(f"{file.name}.{os.getpid()}.{secrets.token_hex(4)}")

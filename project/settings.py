@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "django_tasks",
     "django_tasks_db",
+    "rest_framework",
+    "drf_spectacular",
     "rooms",
 ]
 
@@ -279,6 +282,53 @@ _cookie = "__Host-roomful_" if HTTPS else "roomful_"
 SESSION_COOKIE_NAME = f"{_cookie}session"
 CSRF_COOKIE_NAME = f"{_cookie}csrf"
 LANGUAGE_COOKIE_NAME = "roomful_language"
+
+# Programs, see rooms/api and docs/api.md.
+
+# What one person's programs may ask for within a minute, by all tokens together; 0 for any number.
+API_READS_PER_MINUTE = environment.number("API_READS_PER_MINUTE", 1200, 0, 1_000_000)
+API_WRITES_PER_MINUTE = environment.number("API_WRITES_PER_MINUTE", 300, 0, 1_000_000)
+# The first signs JSON Web Tokens, any of them is believed: so a new one is put in front, and the old
+# one taken away once what it signed is over.
+JWT_SECRETS = environment.tokens("JWT_SECRETS") or [
+    hashlib.sha256(b"json web tokens" + SECRET_KEY.encode()).hexdigest()
+]
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rooms.api.authentication.BearerAuthentication",
+        "rooms.api.authentication.PageAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rooms.api.authentication.WithinScopes"],
+    "DEFAULT_THROTTLE_CLASSES": ["rooms.api.limits.PerMinute"],
+    "DEFAULT_PARSER_CLASSES": [
+        "rooms.api.formats.Json",
+        "rest_framework.parsers.FormParser",
+    ],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "rooms.api.formats.AlwaysJson",
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "rooms.api.problems.handle",
+}
+SIMPLE_JWT: dict[str, Any] = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=5),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Roomful",
+    "DESCRIPTION": "Rooms, their people and what is said in them, for programs.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "rooms.api.schema.with_problems",
+    ],
+    "PREPROCESSING_HOOKS": ["rooms.api.schema.documented"],
+}
 
 # Who asks /metrics shows this; without it there is no such address.
 METRICS_TOKEN = environment.token("METRICS_TOKEN")

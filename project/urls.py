@@ -2,6 +2,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("accounts/", include("allauth.urls")),
+    path("", include("rooms.api.urls")),
     path("", include("rooms.urls")),
 ]
 

@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from rooms.models import Invitation, Place, Room, Standing, announcements
+from rooms.models import Invitation, Place, Room, Standing, Token, announcements
 from rooms.models.invitation import InvitationOver
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ class AccountAdapter(DefaultAccountAdapter):
         with transaction.atomic():
             super().set_password(user, password)
             user.sessions.all().delete()
+            Token.password_changed(user)
             announcements.access_ended([user.pk])
 
     def format_email_subject(self, subject: str) -> str:

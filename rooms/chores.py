@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from .background import chore
-from .models import Attachment, LinkPreview, Shelf
+from .models import Attachment, LinkPreview, Shelf, Token
 from .sessions import SessionStore
 
 HOURLY = timedelta(hours=1)
@@ -19,6 +19,11 @@ TASKS_KEPT = timedelta(days=7)  # once done, or failed, for whoever looks why
 @chore(every=DAILY)
 def forget_expired_sessions() -> None:
     SessionStore.clear_expired()
+
+
+@chore(every=DAILY)
+def forget_old_tokens() -> None:
+    Token.forget_old()
 
 
 @chore(every=DAILY)

@@ -19,8 +19,10 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
+from rooms.api import problems
 from rooms.models import Place, reading
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ def _needs_no_place(request: HttpRequest) -> bool:
 
 
 def _to_set_up(request: HttpRequest) -> HttpResponse:
+    if problems.concerns(request):
+        return problems.plain(503, _("This place is not set up yet."), "not_set_up")
     # htmx would follow a redirect behind the page's back and swap the form into some corner of it.
     if request.headers.get("HX-Request") == "true":
         return HttpResponseClientRedirect(reverse("setup"))

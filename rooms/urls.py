@@ -23,6 +23,7 @@ from .views import (
     search,
     settings,
     stream,
+    tokens,
     unread,
 )
 
@@ -38,6 +39,8 @@ urlpatterns = [
     path("place/invitations/<int:pk>/revoke/", invitations.revoke, name="invitation-revoke"),
     path("join/<str:token>/", invitations.invited, name="invited"),
     path("accounts/profile/", accounts.profile, name="profile"),
+    path("accounts/tokens/", tokens.tokens, name="tokens"),
+    path("accounts/tokens/<int:pk>/revoke/", tokens.revoke, name="token-revoke"),
     path("help/", help_page.show, name="help"),
     path("manifest.webmanifest", installing.manifest, name="manifest"),
     path("me.css", reader.style, name="reader-style"),

@@ -152,6 +152,9 @@ GET   direct-new              ++++>>  ++++>>
 POST  direct-new              +++!>>  +++!>>
 GET   profile                 ++++>>  ++++>>
 POST  profile                 ++++>>  ++++>>
+GET   tokens                  ++++>>  ++++>>
+POST  tokens                  ++++>>  ++++>>
+POST  token-revoke            ++++>>  ++++>>
 GET   help                    ++++>>  ++++>>
 GET   preview-picture         ++++>>  ++++>>
 GET   manifest                ++++++  ++++++
@@ -322,6 +325,10 @@ REQUESTS = {
     "invitation-revoke": of_invitation,
     "invited": Request(lambda scene, _who: [scene.invitation.token]),
     "profile": with_form(display_name="Otherwise"),
+    "tokens": Request(
+        form=lambda *_: {"name": "Backup", "scopes": "read", "lifetime": "30"}, done="roomful_"
+    ),
+    "token-revoke": Request(lambda *_: [1]),
     "composer-input": kept_fragment,
     "connection-lost": kept_fragment,
     "pasted": kept_fragment,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from ..models import Membership, Room, Session
+from ..models import Membership, Room, Session, token
 from ..models.permissions import may_read
 from .connections import NOT_FOUND, SIGNED_OUT
 from .threads import in_db
@@ -38,7 +38,7 @@ def _ended(
     found, by_membership = [], []
     for room, connection in pages:
         role = roles.get(connection.reader.session)
-        if role is None:
+        if role is None or connection.reader.is_over:
             found.append((room, connection, SIGNED_OUT))
         elif not may_read(role, private=private.get(room.pk, True), belongs=False):
             by_membership.append((room, connection))
@@ -57,8 +57,8 @@ def _ended(
 
 
 def _roles(sessions: set[str]) -> dict[str, str]:
-    """Those of the sessions that are still good, and their accounts, and the role of each."""
+    """Those of the sessions and tokens that are still good, and their accounts, and the role of each."""
     live = Session.objects.filter(
         session_key__in=sessions, expire_date__gt=timezone.now(), user__is_active=True
     )
-    return dict(live.values_list("session_key", "user__role"))
+    return dict(live.values_list("session_key", "user__role")) | token.roles_of(sessions)

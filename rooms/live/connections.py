@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -50,11 +51,19 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Whose page it is, by which session, and what its fragments depend on."""
+    """Whose page it is, by which session or token (see `Token.session`), and what its fragments depend
+    on. A program that only reads along is not `present`: nobody sees it there, and nothing becomes read.
+    `until` if its credential ends by itself, in seconds since 1970."""
 
     user: int
     session: str
     variant: Variant
+    present: bool = True
+    until: float | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.until is not None and time.time() >= self.until
 
 
 class People(NamedTuple):
@@ -115,4 +124,6 @@ class OpenRoom:
     people: People | None = None  # as last pushed
 
     def users(self) -> set[int]:
-        return {connection.reader.user for connection in self.connections}
+        """Who is there."""
+        readers = (connection.reader for connection in self.connections)
+        return {reader.user for reader in readers if reader.present}

@@ -20,6 +20,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from .. import metrics
+from ..bearers import CredentialRefused, Holder, bearer_in, holder_of
 from ..models import MessageRefused, Room, User, announcements, entrance
 from ..sessions import SessionStore, reader_of
 from . import fragments, parts, presence
@@ -85,6 +86,18 @@ def admit(session_key: str, slug: str) -> tuple[User, OpenedRoom] | None:
     return None if room is None else (user, room)
 
 
+def admit_holder(header: str, slug: str) -> tuple[Holder, User, OpenedRoom] | None:
+    """The same for a program, by what its `Authorization` header has."""
+    with suppress(CredentialRefused):
+        holder = holder_of(header)
+        if holder is None or not holder.token.may_read or "\0" in slug:
+            return None
+        room = entrance.room(slug, holder.user)
+        if room is not None and holder.covers(room.pk):
+            return holder, holder.user, room
+    return None
+
+
 class RoomConsumer(AsyncWebsocketConsumer):
     """`/ws/rooms/<slug>/`.
 
@@ -114,15 +127,25 @@ class RoomConsumer(AsyncWebsocketConsumer):
                 await getattr(self, get_handler_name(event))(event)
 
     async def connect(self) -> None:
-        session_key = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
         slug = self.scope["url_route"]["kwargs"]["slug"]
-        admitted = await in_db(admit)(session_key, slug)
+        bearer = bearer_in(self.scope)
+        session, self.may_write, until = "", True, None
+        if bearer is None:
+            session = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME, "")
+            admitted = await in_db(admit)(session, slug)
+        else:
+            by_token = await in_db(admit_holder)(bearer, slug)
+            admitted = by_token and by_token[1:]
+            if by_token:
+                token = by_token[0].token
+                session, self.may_write, until = token.session, token.may_write, by_token[0].until
         if admitted is None:
             await self.close()  # before it is accepted: an outsider learns nothing
             return
         self.user, room = admitted
         self.room_id, self.slug = room.pk, room.slug
-        self.reader = Reader(self.user.pk, session_key, variant_of(self.user, self.scope))
+        variant = variant_of(self.user, self.scope)
+        self.reader = Reader(self.user.pk, session, variant, until=until)
         self.allowance, self.last_frame, self.last_typing = float(FRAMES), time.monotonic(), 0.0
         self.held: list[Frame] | None = None
         self.outbox = Outbox(self.send)
@@ -237,6 +260,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     def _post(self, text: str, key: str, reply: int | None) -> int:
         """Whether they may is asked again by the verb: the socket may be older than the answer."""
+        if not self.may_write:
+            raise MessageRefused(_("This token is for reading alone."), code="scope")
         return Room(pk=self.room_id, slug=self.slug).post(self.user, text, key, reply=reply).number
 
     # What goes (the hub calls these)

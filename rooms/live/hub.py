@@ -48,6 +48,7 @@ from .connections import (
 )
 from .elsewhere import Elsewhere
 from .people import people_of
+from .rendering import rendered_for
 from .ringer import Ringer
 from .threads import in_db, in_thread
 
@@ -211,9 +212,13 @@ class Hub(AsyncConsumer):
                 room = self.rooms[room_id] = OpenRoom(room_id, version, number, joined=joined)
             room.connections.add(connection)
             room.empty_since = None
-        self._moved.add((room_id, connection.reader.user))
-        self.look_at_presence(room_id)
+        self._note_move(room_id, connection)
         return room
+
+    def _note_move(self, room_id: int, connection: Connection) -> None:
+        if connection.reader.present:
+            self._moved.add((room_id, connection.reader.user))
+            self.look_at_presence(room_id)
 
     @staticmethod
     def _version(room_id: int) -> tuple[int, int]:
@@ -228,8 +233,7 @@ class Hub(AsyncConsumer):
         room.connections.discard(connection)
         if not room.connections:
             room.empty_since = time.monotonic()
-        self._moved.add((room_id, connection.reader.user))
-        self.look_at_presence(room_id)
+        self._note_move(room_id, connection)
 
     async def _hold(self, entries: Iterable[tuple[int, int]], seconds: float) -> None:
         try:
@@ -329,7 +333,7 @@ class Hub(AsyncConsumer):
         for connection in room.connections:
             variant = connection.reader.variant
             if variant not in rendered:
-                rendered[variant] = [Frame(html) for html in fragments.frames(steps, variant)]
+                rendered[variant] = rendered_for(variant, steps)
         made = asyncio.get_running_loop().time()
         metrics.DELIVERIES.inc(len(room.connections))
         room.version = steps[-1].version

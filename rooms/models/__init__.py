@@ -17,6 +17,7 @@ from .quote import Quote
 from .reactions import Reaction
 from .room import History, Room, RoomDetails, Step
 from .session import Session
+from .token import Token
 from .user import User
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Shelf",
     "Standing",
     "Step",
+    "Token",
     "TooManyPeople",
     "User",
 ]

@@ -207,6 +207,8 @@ class Message(models.Model):
 
     pinned_at = models.DateTimeField(null=True)
 
+    repeated = False  # whether `Room.post` found it, under the key that it was given
+
     objects: ClassVar[models.Manager[Message]] = models.Manager()
 
     class Meta:

@@ -465,6 +465,7 @@ class Room(models.Model):
         original = said.reply_to.number if said.reply_to else None
         if said.posted_digest != posted_digest or original != reply:
             raise KeyUsed
+        said.repeated = True
         return said
 
     def _original(self, number: int) -> Message:

@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import requires_csrf_token
 
+from rooms.api import problems
 from rooms.live import fragments
 from rooms.live.fragments import Variant
 
@@ -52,6 +53,8 @@ def _for_htmx(request: HttpRequest, sentence: str, status: int) -> HttpResponse 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """There is nothing here, or nothing that this reader may know of."""
+    if problems.concerns(request):
+        return problems.plain(404, _("There is no such address."), "not_found")
     if answer := _for_htmx(request, _("That is no longer there."), 404):
         return answer
     return _page(request, "404.html", 404)
@@ -60,6 +63,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     """It is here, and it is not for this reader. A sentence given with the exception is shown."""
     sentence = str(exception) or _("That is not yours to do.")
+    if problems.concerns(request):
+        return problems.plain(403, sentence, "forbidden")
     if answer := _for_htmx(request, sentence, 403):
         return answer
     return _page(request, "403.html", 403, {"reason": str(exception)})
@@ -67,6 +72,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The request makes no sense."""
+    if problems.concerns(request):
+        return problems.plain(400, _("This request makes no sense."), "bad_request")
     return HttpResponse(render_to_string("400.html"), status=400)
 
 
@@ -89,4 +96,6 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Whatever broke may be what a page is made with, so this one asks nothing of anybody."""
+    if problems.concerns(request):
+        return problems.plain(500, _("Something broke here. It has been logged."), "broken")
     return HttpResponse(render_to_string("500.html"), status=500)

@@ -136,10 +136,10 @@ def _answer(request: AuthenticatedHttpRequest, asked: Asked, query: Query) -> di
         only_without = bool(query.without)
         return {"problem": _("Say also what to look for.")} if only_without else {"hints": True}
     try:
-        filters = Filters(asked.room, asked.by, *_moments(asked), asked.order)
+        filters = Filters(asked.room, asked.by, *moments(asked), asked.order)
     except NoDateError as error:
         return {"problem": str(error)}
-    if _too_many(request.user):
+    if too_many(request.user):
         return {
             "problem": _(
                 "You have searched very often within a minute. Wait a little, then go on."
@@ -163,7 +163,7 @@ def _answer(request: AuthenticatedHttpRequest, asked: Asked, query: Query) -> di
     }
 
 
-def _too_many(user: User) -> bool:
+def too_many(user: User) -> bool:
     key = f"searches-{user.pk}-{int(clock.time() // 60)}"
     cache.add(key, 0, 120)
     with suppress(ValueError):  # a cache that was emptied this moment
@@ -171,7 +171,7 @@ def _too_many(user: User) -> bool:
     return False
 
 
-def _moments(asked: Asked) -> tuple[datetime | None, datetime | None]:
+def moments(asked: Asked) -> tuple[datetime | None, datetime | None]:
     """From the first moment of one day to that after the other, in the reader's time zone. Raises
     `NoDateError`."""
     since, until = _day(asked.since), _day(asked.until)

@@ -88,7 +88,7 @@ def _answer(request: HttpRequest, file: IO[bytes], etag: str, path: str) -> Http
     status = 206 if part else 200
     if request.method == "HEAD":
         return HttpResponse(status=status, headers=headers)
-    pieces = _pieces(file, whole, _unsent(request))
+    pieces = _pieces(file, whole, unsent_at(request))
     response = StreamingHttpResponse(pieces, status=status, headers=headers)
     closers: Any = response
     closers._resource_closers.append(file.close)  # noqa: SLF001  # as Django's FileResponse does
@@ -111,7 +111,7 @@ def _part(request: HttpRequest, size: int, etag: str) -> tuple[Part | None, bool
     return (None, True) if start >= size else (Part(start, end), False)
 
 
-def _unsent(request: HttpRequest) -> Callable[[], int]:
+def unsent_at(request: HttpRequest) -> Callable[[], int]:
     """How many bytes wait for the client, where the server tells."""
     extensions = getattr(request, "scope", {}).get("extensions") or {}
     return extensions.get("roomful.unsent", int)  # type: ignore[no-any-return]

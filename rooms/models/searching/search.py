@@ -17,7 +17,7 @@ from .ranking import best_first
 from .words import folded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
 PAGE = 25  # messages
@@ -50,13 +50,20 @@ class Found:
     unknown_room: str = ""
 
 
-def search(user: User, query: Query, filters: Filters, cursor: str = "") -> Found:
-    """The messages that match, of those in rooms that `user` may see. Raises `SearchTooLong`.
+def search(
+    user: User,
+    query: Query,
+    filters: Filters,
+    cursor: str = "",
+    among: Collection[int] | None = None,
+) -> Found:
+    """The messages that match, of those in rooms that `user` may see, `among` these if any are named.
+    Raises `SearchTooLong`.
 
     The index says which messages match; which of them are shown is asked of the messages and rooms
     themselves, so that nothing shows that was deleted, or is not open to the reader, at this moment.
     """
-    rooms, unknown_room, narrow = _rooms(user, (*query.rooms, *filter(None, [filters.room])))
+    rooms, unknown_room, narrow = _rooms(user, (*query.rooms, *filter(None, [filters.room])), among)
     names = (*query.authors, *filter(None, [filters.author]))
     if unknown_room:
         return Found(unknown_room=unknown_room)
@@ -119,9 +126,13 @@ def _messages(user: User, keys: Sequence[int]) -> list[Message]:
     return [found[key] for key in keys if key in found]
 
 
-def _rooms(user: User, names: Sequence[str]) -> tuple[list[int], str, bool]:
+def _rooms(
+    user: User, names: Sequence[str], among: Collection[int] | None
+) -> tuple[list[int], str, bool]:
     """Keys of the rooms to look in, a name that none has, and whether few messages are in these rooms."""
     visible = Room.objects.visible_to(user)
+    if among is not None:
+        visible = visible.filter(pk__in=among)
     if not names:
         held = dict(visible.values_list("pk", "last_number"))
         total = Room.objects.aggregate(total=Sum("last_number"))["total"] or 0
