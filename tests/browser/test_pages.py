@@ -377,6 +377,15 @@ CASES = [
     Case("password change", "tomasz", "/accounts/password/change/"),
     Case("e-mail", "tomasz", "/accounts/email/"),
     Case("no e-mail", "nobody", "/accounts/email/"),
+    Case("tokens", "tomasz", "/accounts/tokens/"),
+    Case("no token yet", "nobody", "/accounts/tokens/"),
+    Case(
+        "a new token",
+        "tomasz",
+        "/accounts/tokens/",
+        do=sent(("What it is for", LONG[:60]), button="Make the token"),
+    ),
+    Case("what programs can ask for", "tomasz", "/api/"),
     Case("sign-out", "tomasz", "/accounts/logout/"),
     Case("invitation into rooms", "nobody", "/join/{leads_in}/"),
     Case("used invitation for a member", "nobody", "/join/{used_in}/", 410),
@@ -646,7 +655,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
     """Each kind of page that has an address of its own is among the cases."""
     not_pages = {
         "home", "manifest", "reader-style", "composer-input", "connection-lost", "menu-lost",
-        "not-replying", "poller", "pasted", "message-reply", "message-pin", "changes",
+        "not-replying", "poller", "pasted", "message-reply", "message-pin", "changes", "token-revoke",
         "preview-picture", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
         "file", "thumbnail", "files-of-plain",
         "invitation-qr", "member-moderator", "news", "unread-read",
