@@ -11,11 +11,13 @@ from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils import translation
 from django.utils.encoding import iri_to_uri
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.common import no_append_slash
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from ..text import to_html
 from . import schema
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class Operation(NamedTuple):
     method: str
     path: str
     summary: str
-    about: str
+    about: SafeString
     fields: list[Field]
     can_be_tried: bool
 
@@ -133,10 +135,15 @@ def _operation(document: dict[str, Any], path: str, method: str, of: dict[str, A
         method=method.upper(),
         path=path,
         summary=of.get("summary", ""),
-        about=of.get("description", ""),
+        about=_shown(of.get("description", "")),
         fields=fields + _body(document, of),
         can_be_tried=method == "get" and "application/json" in answers,
     )
+
+
+def _shown(description: str) -> SafeString:
+    """Its lines are those of the code."""
+    return to_html(" ".join(description.split())) if description else SafeString()
 
 
 def _body(document: dict[str, Any], of: dict[str, Any]) -> list[Field]:
