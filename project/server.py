@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import logging
 import os
 import re
@@ -128,6 +129,8 @@ class BoundedRequest(WebRequest):
                 f'<span class="chip failed" role="alert">{sentence}</span>',
                 b"text/html",
             )
+        elif self.channel._path.startswith(b"/api/"):  # noqa: SLF001
+            sentence, kind = _problem(sentence, busy=busy), b"application/problem+json"
         body = sentence.encode()
         self.channel.transport.write(
             b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Type: %b; charset=utf-8\r\n"
@@ -151,6 +154,16 @@ class BoundedRequest(WebRequest):
         for timer in (self._lingering, self._end):
             if timer is not None and timer.active():
                 timer.cancel()
+
+
+def _problem(sentence: str, *, busy: bool) -> str:
+    """For a program, as rooms/api/problems.py has it."""
+    status, title, code = (
+        (503, "Service Unavailable", "busy") if busy else (413, "Content Too Large", "too_large")
+    )
+    return json.dumps(
+        {"type": "about:blank", "title": title, "status": status, "detail": sentence, "code": code}
+    )
 
 
 class BoundedHTTPFactory(HTTPFactory):

@@ -209,6 +209,10 @@ TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "project.finders.AppFinder",
+]
 # A proxy that hands files out comes through it and may list nothing.
 MEDIA_ROOT = environment.folder("FILES_DIR", DATA_DIR / "files", mode=0o711)
 # What is being uploaded lies on the same disk, not in the memory that /tmp often is.
@@ -221,15 +225,13 @@ STORAGES = {
         "BACKEND": (
             "django.contrib.staticfiles.storage.StaticFilesStorage"
             if DEBUG
-            else "servestatic.storage.CompressedManifestStaticFilesStorage"
+            else "project.static.StaticStorage"
         )
     },
 }
 SERVESTATIC_ALLOW_ALL_ORIGINS = False
 # Under its plain name a file could be cached only briefly; templates name files by {% static %}.
 SERVESTATIC_KEEP_ONLY_HASHED_FILES = True
-# Of what a first visit loads in style sheets, a sixth is comments and spaces, compressed as it is.
-SERVESTATIC_MINIFY = True
 
 
 def _static_headers(headers: Any, _path: str, _url: str) -> None:

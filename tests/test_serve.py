@@ -1,5 +1,6 @@
 """`manage.py serve` as an operator meets it: a process that starts, says little, and stops."""
 
+import json
 import os
 import re
 import signal
@@ -336,6 +337,10 @@ def test_more_than_files_may_be_is_refused_in_words(roomful: Roomful) -> None:
     answer = answer_to(roomful.port, head + b"HX-Request: true\r\n\r\n", iter(()))
     assert answer.endswith(b"can be sent at once.</span>")
     assert b"HX-Reswap: beforeend" in answer
+    of_api = head.replace(b"/rooms/workbench/files/", b"/api/rooms/workbench/files")
+    answer = answer_to(roomful.port, of_api + b"\r\n", iter(()))
+    assert b"Content-Type: application/problem+json" in answer
+    assert json.loads(answer.rpartition(b"\r\n")[2])["code"] == "too_large"
 
 
 def test_a_large_upload_reaches_the_application_and_is_no_memory_of_it(roomful: Roomful) -> None:
