@@ -67,7 +67,6 @@ class Caller:
         self.answer = answer
         if self.answer.streaming:
             self.content: bytes = async_to_sync(_whole)(self.answer.streaming_content)
-            self.answer.close()
         else:
             self.content = self.answer.content
         kind = self.answer.headers.get("Content-Type", "")

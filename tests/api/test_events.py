@@ -285,6 +285,7 @@ async def test_silence_is_broken_by_a_heartbeat(bob: User, open_room: Room) -> N
         waiting = asyncio.ensure_future(stream.event())
         await until(lambda: stream.comments == 1, "a comment came")
         waiting.cancel()
+        await asyncio.wait([waiting])
 
 
 # Whether one is there
@@ -480,6 +481,10 @@ async def test_a_token_for_reading_says_nothing_on_a_socket(bob: User, open_room
 
 async def test_a_wrong_token_is_not_made_good_by_a_cookie(bob: User, open_room: Room) -> None:
     client = await in_db(signed_in)(bob)
+    by_cookie = Socket(client, open_room.slug, page=None)
+    assert await by_cookie.open()
+    await by_cookie.resume(0)
+    await by_cookie.leave()
     socket = Socket(client, open_room.slug, page=None)
     socket.communicator.scope["headers"].append((b"authorization", b"Bearer roomful_wrong"))
     assert not await socket.open()
