@@ -29,6 +29,8 @@ class CompressionMiddleware(GZipMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
+        if response.headers.get("Content-Type", "").startswith("image/webp"):
+            return response  # it is as small as it gets
         accepted = _ACCEPTED.search(request.headers.get("Accept-Encoding", ""))
         if accepted and not response.streaming and not response.has_header("Content-Encoding"):
             return _by_brotli(response, self.max_random_bytes)  # type: ignore[arg-type]

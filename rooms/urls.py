@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from .views import accounts, directory, messages, place, reader, rooms, settings, stream
+from . import faces
+from .views import accounts, directory, messages, place, profiles, reader, rooms, settings, stream
 
 urlpatterns = [
     path("", directory.home, name="home"),
@@ -11,7 +12,17 @@ urlpatterns = [
     path("place/invitations/", place.invitations, name="invitations"),
     path("place/invitations/<int:pk>/revoke/", place.revoke, name="invitation-revoke"),
     path("join/<str:token>/", accounts.invited, name="invited"),
-    path("accounts/profile/", accounts.profile, name="profile"),
+    path("accounts/profile/", profiles.profile, name="profile"),
+    path("accounts/picture/", profiles.picture, name="picture"),
+    path("accounts/status/", profiles.status, name="status"),
+    path("people/<str:who>/", profiles.card, name="person-card"),
+    path("people/<int:pk>/face/<slug:version>.webp", profiles.face, {"size": faces.SMALL}, "face"),
+    path(
+        "people/<int:pk>/portrait/<slug:version>.webp",
+        profiles.face,
+        {"size": faces.LARGE},
+        "portrait",
+    ),
     path("me.css", reader.style, name="reader-style"),
     path("composer/<str:version>/", reader.composer_input, name="composer-input"),
     path("composer/<str:version>/lost/", reader.connection_lost, name="connection-lost"),

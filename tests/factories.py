@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
+from rooms import faces
 from rooms.models import Room, User
 
 if TYPE_CHECKING:
@@ -39,6 +43,19 @@ def make_room(
 def say(room: Room, author: User, *bodies: str) -> list[Message]:
     """Messages by `author`, one for each body."""
     return [room.post(author, body, key=secrets.token_urlsafe(9)) for body in bodies]
+
+
+def make_picture(kind: str = "JPEG", size: tuple[int, int] = (500, 300)) -> bytes:
+    """A picture of one colour."""
+    target = io.BytesIO()
+    Image.new("RGB", size, (180, 60, 40)).save(target, kind)
+    return target.getvalue()
+
+
+def give_face(user: User) -> None:
+    """A picture that this person is shown by."""
+    picture = make_picture()
+    user.change_face(faces.made(io.BytesIO(picture), len(picture)))
 
 
 def make_crowd(room: Room, size: int) -> list[User]:

@@ -27,6 +27,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from ..models import Row
+from ..models.user import FACE_HUES, initials
 from ..text import is_only_emoji, to_html
 from .moulds import mould
 
@@ -35,18 +36,20 @@ if TYPE_CHECKING:
 
     from ..context import RoomItem
     from ..models import Step
+    from ..models.profile import Status
 
 KEY_HERE = "the-key"
 ROWS_KEPT = 10_000  # rendered rows of about 1.5 kB each
+FACES_KEPT = 10_000
 FRAME_ROWS = 50  # a frame of a thousand rows is one long task in the browser
 GUARDS = 64  # cursors that one selector may name
 ROW_GAPS = (
     "number",
     "address",
     "author",
-    "hue",
-    "initials",
+    "face",
     "name",
+    "card",
     "body",
     "moment",
     "clock",
@@ -84,6 +87,22 @@ class Person(NamedTuple):
     name: str
     initials: str
     hue: int
+    face: str = ""  # version of the picture, if there is one
+    status: Status | None = None
+    undisturbed: bool = False  # not to be disturbed just now
+
+
+@lru_cache(maxsize=FACES_KEPT)
+def face(pk: int, name: str, version: str) -> SafeString:
+    """Somebody's picture, or the initials of their name where the version is empty."""
+    person = {"pk": pk, "hue": pk % FACE_HUES, "initials": initials(name), "face": version}
+    return render_to_string("_face.html", {"person": person})
+
+
+@lru_cache(maxsize=FACES_KEPT)
+def card(pk: int) -> str:
+    """The address of somebody's card, as short as there is one: it stands in every row."""
+    return reverse("person-card", args=[pk])
 
 
 def _opens_day(row: Row) -> bool:
@@ -114,9 +133,9 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
             "number": row.number,
             "address": reverse("message", args=[row.slug, row.number]),
             "author": row.author,
-            "hue": row.hue,
-            "initials": row.initials,
+            "face": face(row.author, row.author_name, row.author_face),
             "name": row.author_name,
+            "card": card(row.author),
             "body": to_html(row.body),
             "moment": at.isoformat(timespec="seconds"),
             "clock": date_format(at, _("H:i")),

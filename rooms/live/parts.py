@@ -1,9 +1,9 @@
 """Pages of history as HTML, kept as long as they are what the database has.
 
-All that a row shows changes with the room's version, but for one thing: its author's name. So a part is
-kept under the version, and with the names that stand in it; who shows it compares them with the names of
-now, which a page reads anyway, of those who are here. So whoever is called otherwise is so at once,
-without any process having to be told.
+All that a row shows changes with the room's version, but for one thing: how its author is shown, by name
+and face. So a part is kept under the version, and with the looks of the authors in it; who shows it
+compares them with the looks of now, which a page reads anyway, of those who are here. So whoever is
+called or pictured otherwise is so at once, without any process having to be told.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..models.reading import names_of
+from ..models.reading import seen_of
 from . import fragments
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from ..models import Room
+    from ..models.reading import Seen
+    from ..models.user import Look
     from .fragments import Variant
 
 SIZE_KEPT = 16 * 1024 * 1024  # characters; a page of short messages has some 75,000
@@ -35,7 +37,7 @@ class Part(NamedTuple):
     last: int | None
     has_older: bool
     has_newer: bool
-    names: dict[int, str]  # of the authors
+    looks: dict[int, Look]  # of the authors
 
     @property
     def older(self) -> int | None:
@@ -47,8 +49,10 @@ class Part(NamedTuple):
         """The number after which there is more."""
         return self.last if self.has_newer else None
 
-    def names_hold(self, now: Mapping[int, str]) -> bool:
-        return all(now.get(author) == name for author, name in self.names.items())
+    def looks_hold(self, now: Mapping[int, Seen]) -> bool:
+        return all(
+            author in now and now[author].look == look for author, look in self.looks.items()
+        )
 
 
 class _Key(NamedTuple):
@@ -97,7 +101,7 @@ def kept(
     room: Room, variant: Variant, *, before: int | None = None, after: int | None = None
 ) -> Part | None:
     """The part of `Room.history` for `room` as it was read just now, if it was made before. It may be
-    shown only if its `names_hold`."""
+    shown only if its `looks_hold`."""
     return _parts.get(_key(room, variant, before, after))
 
 
@@ -106,7 +110,7 @@ def current(
 ) -> tuple[Room, Part]:
     """The part, kept if that may be shown and else made, and the room at that moment."""
     part = kept(room, variant, before=before, after=after)
-    if part is not None and part.names_hold(names_of(part.names)):
+    if part is not None and part.looks_hold(seen_of(part.looks)):
         return room, part
     return made(room, variant, before=before, after=after)
 
@@ -122,7 +126,7 @@ def made(
         history.rows[-1].number if history.rows else None,
         history.has_older,
         history.has_newer,
-        {row.author: row.author_name for row in history.rows},
+        {row.author: row.look for row in history.rows},
     )
     _parts.keep(_key(history.room, variant, before, after), part)
     return history.room, part

@@ -10,6 +10,7 @@ from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
 from .place import Place
+from .profile import Profile
 from .room import History, Room, RoomDetails, Step
 from .session import Session
 from .user import User
@@ -23,6 +24,7 @@ __all__ = [
     "Message",
     "MessageRefused",
     "Place",
+    "Profile",
     "Room",
     "RoomClosed",
     "RoomDetails",

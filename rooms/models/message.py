@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from .errors import MessageRefused
-from .user import User, initials
+from .user import Look, User
 
 if TYPE_CHECKING:
     from .room import Room
@@ -80,6 +80,7 @@ class Row:
     posted_version: int
     author: int
     author_name: str
+    author_face: str
     body: str
     created_at: datetime
     edited: bool
@@ -88,12 +89,9 @@ class Row:
     previous_at: datetime | None
 
     @property
-    def initials(self) -> str:
-        return initials(self.author_name)
-
-    @property
-    def hue(self) -> int:
-        return self.author % 8
+    def look(self) -> Look:
+        """How the author is shown."""
+        return Look(self.author_name, self.author_face)
 
     def as_data(self) -> dict[str, Any]:
         """Strings, numbers and booleans only."""
@@ -155,6 +153,7 @@ class Message(models.Model):
             posted_version=self.posted_version,
             author=author.pk,
             author_name=author.name,
+            author_face=author.face,
             body=self.body,
             created_at=self.created_at,
             edited=self.edited_at is not None,

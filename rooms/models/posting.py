@@ -19,7 +19,7 @@ SELECT private, archived_at IS NOT NULL, version, last_number, last_author_id, l
 FROM rooms_room WHERE id = %s
 """
 AUTHOR = """
-SELECT username, display_name,
+SELECT username, display_name, face,
     EXISTS (SELECT 1 FROM rooms_membership WHERE room_id = %s AND user_id = rooms_user.id)
 FROM rooms_user WHERE id = %s AND is_active
 """
@@ -54,6 +54,7 @@ class Author(NamedTuple):
 
     username: str
     display_name: str
+    face: str
     belongs: bool
 
 
@@ -77,7 +78,7 @@ def author_in(room: int, user: int) -> Author | None:
     with connection.cursor() as cursor:
         cursor.execute(AUTHOR, [room, user])
         found = cursor.fetchone()
-    return found and Author(found[0], found[1], bool(found[2]))
+    return found and Author(found[0], found[1], found[2], bool(found[3]))
 
 
 def store(message: Message) -> bool:

@@ -40,7 +40,7 @@ STEPS = (
 SLUG_LENGTH = 50
 _OF_MESSAGE = (
     *("number", "version", "posted_version"),
-    *("author_id", "author__display_name", "author__username"),
+    *("author_id", "author__display_name", "author__username", "author__face"),
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
 )
 _OF_ROOM = (
@@ -280,6 +280,7 @@ class Room(models.Model):
             if known is None or (room.private and not known.belongs):
                 raise PermissionDenied
             author.username, author.display_name = known.username, known.display_name
+            author.face = known.face
             if not known.belongs:
                 self._admit(author)
             now = timezone.now()
@@ -400,7 +401,7 @@ class Room(models.Model):
     def _row(self, values: tuple[Any, ...]) -> Row:
         """As `Message.as_row`, of the values of `_OF_MESSAGE`: making fifty rows of three models each
         took most of the time of reading them."""
-        number, version, posted_version, author, display_name, username, *words = values
+        number, version, posted_version, author, display_name, username, face, *words = values
         body, created_at, edited_at, deleted_at, continues, previous_at = words
         return Row(
             room=self.pk,
@@ -410,6 +411,7 @@ class Room(models.Model):
             posted_version=posted_version,
             author=author,
             author_name=display_name or username,
+            author_face=face,
             body=body,
             created_at=created_at,
             edited=edited_at is not None,

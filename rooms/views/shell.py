@@ -17,7 +17,7 @@ from django.utils import translation
 from django.utils.safestring import mark_safe
 
 from rooms.live.moulds import Mould, gap
-from rooms.templatetags.pieces import room_list
+from rooms.templatetags.pieces import face, room_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -48,11 +48,10 @@ def around(place_name: str, *, owner: bool) -> dict[str, Any]:
         "pk": gap("reader"),
         "name": gap("reader_name"),
         "username": gap("reader_username"),
-        "initials": gap("reader_initials"),
-        "hue": gap("reader_hue"),
     }
     return {
         "request": {"user": user},
+        "reader_face": gap("reader_face"),
         "place": {"name": place_name},
         "csrf_token": gap("csrf_token"),
         "room_items": gap("room_list"),
@@ -70,8 +69,7 @@ def about(
         "reader": user.pk,
         "reader_name": user.name,
         "reader_username": user.username,
-        "reader_initials": user.initials,
-        "reader_hue": user.hue,
+        "reader_face": face(user),
         "csrf_token": get_token(request),
         "room_list": room_list(items, current),
         "notices": mark_safe(render_to_string("_notices.html", {"messages": notices}))
