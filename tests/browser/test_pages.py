@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,10 +20,12 @@ from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.urls import resolve
+from django.utils import timezone
 from playwright.sync_api import Page, Response, expect
 
 from rooms import urls
-from rooms.models import Invitation, Place, User
+from rooms.models import Invitation, Place, Profile, User
+from rooms.models.profile import Status
 from tests import factories
 from tests.browser.conftest import Open, Watch
 from tests.browser.visitor import in_thread
@@ -77,6 +80,7 @@ def arrange() -> Scene:
             "tomasz": "Tomasz Wilk",
             "noor": "نور حدّاد",
             "nobody": "",
+            "closed_account": "Whoever it was",
         }.items()
     }
     ines, tomasz, noor = people["ines"], people["tomasz"], people["noor"]
@@ -84,6 +88,12 @@ def arrange() -> Scene:
     ines.save()
     tomasz.email = "tomasz@example.org"
     tomasz.save()
+    User.objects.filter(pk=people["closed_account"].pk).update(is_active=False)
+    told = Profile.of(tomasz)
+    told.describe(pronouns="he/him", about=f"Ask me about {LONG}.\nhttps://example.org/{'a' * 100}")
+    told.show_status(Status("🎧", "Soldering until four, then tea"), None)
+    told.rest(timezone.now() + timedelta(hours=3))
+    factories.give_face(tomasz)
 
     full = factories.make_room(
         "Pages full", ines, tomasz, noor, topic=f"What is on the bench, and {LONG[:120]}"
@@ -228,6 +238,12 @@ def own_menu(page: Page) -> None:
     expect(page.locator("#self-menu")).to_be_visible()
 
 
+def card(page: Page) -> None:
+    page.locator("#messages a.name", has_text="Tomasz").last.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Tomasz Wilk")).to_be_visible()
+
+
 @dataclass(frozen=True)
 class Case:
     """A page: whose it is, where it is, and what makes it so."""
@@ -270,6 +286,14 @@ CASES = [
     Case("link used up", "", "/accounts/password/reset/key/1-nonsense/"),
     Case("new password set", "", "/accounts/password/reset/key/done/"),
     Case("profile", "tomasz", "/accounts/profile/"),
+    Case("profile with mistakes", "tomasz", "/accounts/profile/",
+         do=sent(("Display name", "\u2060"), button="Save")),
+    Case("status", "tomasz", "/accounts/status/"),
+    Case("no status", "nobody", "/accounts/status/"),
+    Case("card", "ines", "/people/{tomasz.pk}/"),
+    Case("one's own card", "noor", "/people/{noor.username}/"),
+    Case("card of a closed account", "ines", "/people/{closed_account.pk}/"),
+    Case("room and a card", "ines", "/rooms/{full}/", do=card),
     Case("password change", "tomasz", "/accounts/password/change/"),
     Case("e-mail", "tomasz", "/accounts/email/"),
     Case("no e-mail", "nobody", "/accounts/email/"),
@@ -495,6 +519,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
     not_pages = {
         "home", "reader-style", "composer-input", "connection-lost", "poller", "pasted", "changes",
         "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
+        "face", "portrait", "picture",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
