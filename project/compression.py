@@ -29,7 +29,9 @@ class CompressionMiddleware(GZipMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        if response.headers.get("Content-Type", "").startswith("image/webp"):
+        if response.has_header("Accept-Ranges"):
+            return response  # a file, whose bytes are counted
+        if response.headers.get("Content-Type") == "image/webp":
             return response  # it is as small as it gets
         accepted = _ACCEPTED.search(request.headers.get("Accept-Encoding", ""))
         if accepted and not response.streaming and not response.has_header("Content-Encoding"):

@@ -63,6 +63,17 @@ def number(name: str, default: int, lowest: int, highest: int) -> int:
     return int(value)
 
 
+def ports(name: str, default: list[int]) -> list[int]:
+    """Numbers of ports, separated by commas."""
+    value = text(name)
+    if not value:
+        return default
+    found = [part.strip() for part in value.split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,5}", part) and 0 < int(part) <= 65535 for part in found):
+        refuse(name, f'"{value}"', "it must be numbers from 1 to 65535, separated by commas")
+    return [int(part) for part in found]
+
+
 def choice(name: str, default: str, choices: Collection[str]) -> str:
     value = text(name, default)
     if value not in choices:
@@ -134,11 +145,11 @@ def address(name: str, default: str) -> str:
     return value
 
 
-def folder(name: str, default: Path) -> Path:
-    """A folder only this user can look into; it is made if it is missing."""
+def folder(name: str, default: Path, mode: int = 0o700) -> Path:
+    """A folder only this user can look into; it is made if it is missing, with this mode."""
     path = Path(text(name, str(default))).expanduser().absolute()
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
     except OSError as error:
         refuse(name, f'"{path}"', f"it must be a folder or be possible to make ({error.strerror})")
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):

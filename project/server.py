@@ -4,9 +4,12 @@ import asyncio
 import errno
 import logging
 import os
+import re
 import signal
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,33 +44,113 @@ NORMAL_CLOSURE = 1000
 SERVICE_RESTART = 1012  # the close code after which pages connect again
 
 
+# Where files are uploaded: with a message or before it, and as somebody's picture.
+TAKES_FILES = re.compile(rb"/(?:rooms/[^/?]+/(?:send|files)|accounts/(?:profile|picture))/(?:\?|$)")
+
+# Refusals before any view is asked.
+TOO_LARGE = "This is too large: at most {limit} MB can be sent at once."
+TOO_BUSY = "Too much is being uploaded just now. Wait a minute, then try again."
+LINGER = 5.0  # seconds of silence after which a client that was refused is not listened to any more
+LINGER_AT_MOST = 600.0  # seconds
+
+
 class BoundedRequest(WebRequest):
     """Breaks off a request whose body is too large; daphne would write any length to disk."""
 
+    receiving = 0  # bytes of bodies that the process holds, of all requests together
+
+    content: Any
+
     _received = 0
     _refused = False
+    _lingering: Any = None
+    _end: Any = None
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802  # Twisted's name
-        too_long = length is not None and length > settings.REQUEST_MAX_SIZE
+        # Of a request's own path Twisted knows only when its body has come.
+        takes_files = TAKES_FILES.match(self.channel._path)  # noqa: SLF001
+        self._limit = settings.UPLOAD_MAX_SIZE if takes_files else settings.REQUEST_MAX_SIZE
+        too_long = length is not None and length > self._limit
         super().gotLength(0 if too_long else length)
+        if not isinstance(self.content, BytesIO):
+            self.content.close()
+            self.content = tempfile.TemporaryFile(dir=settings.FILE_UPLOAD_TEMP_DIR)  # noqa: SIM115
         if too_long:
             self._refuse()
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802  # Twisted's name
+        if self._refused:
+            if self._lingering is not None and self._lingering.active():
+                self._lingering.reset(LINGER)
+            return
         # A chunked body has no length beforehand.
-        self._received += len(data)
-        if self._received > settings.REQUEST_MAX_SIZE:
-            self._refuse()
-        if not self._refused:
+        if self._received + len(data) > self._limit:
+            self._refuse(lingering=False)
+        elif BoundedRequest.receiving + len(data) > settings.RECEIVING_MAX_SIZE:
+            self._refuse(busy=True)
+        else:
+            self._count(len(data))
             super().handleContentChunk(data)
 
-    def _refuse(self) -> None:
-        if not self._refused:
-            self._refused = True
-            self.channel.transport.write(
-                b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-            )
+    def _count(self, size: int) -> None:
+        self._received += size
+        BoundedRequest.receiving += size
+
+    def let_go(self) -> None:
+        """The body is somebody else's now, or gone."""
+        self._count(-self._received)
+
+    def finish(self) -> None:
+        self.let_go()
+        super().finish()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802  # Twisted's name
+        self.let_go()
+        self._stop_lingering()
+        super().connectionLost(reason)
+
+    def requestReceived(self, *args: Any) -> None:  # noqa: N802  # Twisted's name
+        if self._refused:
             self.channel.loseConnection()
+        else:
+            super().requestReceived(*args)
+
+    def _refuse(self, *, busy: bool = False, lingering: bool = True) -> None:
+        """Says so at once, and swallows what was announced: to a browser that is still sending, closing
+        the connection would look as if the line had been cut, and its page would send it all again."""
+        self._refused = True
+        self.let_go()
+        self.content.truncate(0)
+        sentence = TOO_BUSY if busy else TOO_LARGE.format(limit=self._limit // 1_000_000)
+        kind = b"text/plain"
+        if self.requestHeaders.hasHeader(b"HX-Request"):  # beside the files that were chosen
+            sentence, kind = (
+                f'<span class="chip failed" role="alert">{sentence}</span>',
+                b"text/html",
+            )
+        body = sentence.encode()
+        self.channel.transport.write(
+            b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Type: %b; charset=utf-8\r\n"
+            b"X-Content-Type-Options: nosniff\r\nHX-Reswap: beforeend\r\nContent-Length: %d\r\n\r\n%b"
+            % (
+                b"503 Service Unavailable" if busy else b"413 Content Too Large",
+                kind,
+                len(body),
+                body,
+            )
+        )
+        if not lingering:
+            self.channel.loseConnection()
+            return
+        reactor = daphne.server.reactor
+        hang_up = self.channel.transport.loseConnection
+        self._lingering = reactor.callLater(LINGER, hang_up)
+        self._end = reactor.callLater(LINGER_AT_MOST, hang_up)
+
+    def _stop_lingering(self) -> None:
+        for timer in (self._lingering, self._end):
+            if timer is not None and timer.active():
+                timer.cancel()
 
 
 class BoundedHTTPFactory(HTTPFactory):
@@ -215,6 +298,13 @@ class Server(daphne.server.Server):
         if isinstance(protocol, Socket):
             # What consumers write by this goes to the kernel without ASGI's events in between.
             scope["extensions"] = {"roomful.frames": {"write": protocol.write_frame}}
+        else:
+            transport = protocol.transport
+            scope["extensions"] = {"roomful.unsent": lambda: getattr(transport, "unsent", 0)}
+            if not isinstance(protocol.content, BytesIO):
+                # Read as ASGI's events it would be in memory as a whole.
+                scope["extensions"]["roomful.body"] = protocol.content
+                protocol.content = BytesIO()
         queue = super().create_application(protocol, scope)
         if queue is not None:
             application = self.connections[protocol]["application_instance"]

@@ -116,9 +116,16 @@ TEMPLATES = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # One form post; what is uploaded as a file does not count here.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024  # bytes
-# A whole request, uploads and all. The server breaks off what is larger before any view is asked,
-# so that nobody can fill the disk; only a limit of a form that lies below it is answered in words.
-REQUEST_MAX_SIZE = 32 * 1024 * 1024  # bytes
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+# One file, and all files of the place together.
+FILE_LIMIT = environment.number("FILE_LIMIT", 25, 1, 2000) * 1_000_000  # bytes
+FILES_LIMIT = environment.number("FILES_LIMIT", 10, 1, 1_000_000) * 1_000_000_000  # bytes
+# A whole request. The server breaks off what is larger before any view is asked, so that nobody can
+# fill the disk. Only addresses that take files are given so much as several of them have.
+REQUEST_MAX_SIZE = 2 * 1024 * 1024  # bytes
+UPLOAD_MAX_SIZE = 4 * FILE_LIMIT + REQUEST_MAX_SIZE  # bytes
+# What a process is being sent, all requests together.
+RECEIVING_MAX_SIZE = max(1_000_000_000, 4 * UPLOAD_MAX_SIZE)  # bytes
 # One frame on a socket, likewise. It carries at most one message; pages send theirs by HTTP.
 FRAME_MAX_SIZE = 256 * 1024  # bytes
 
@@ -184,6 +191,11 @@ else:
     }
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
+# What Roomful asks of other servers, see rooms/fetch.py.
+
+FETCH_PORTS = environment.ports("FETCH_PORTS", [80, 443])
+ALLOW_PRIVATE_ADDRESSES = environment.flag("ALLOW_PRIVATE_ADDRESSES")
+
 # Work that nobody waits for: who does it, and where it is noted down.
 
 WORKER = environment.flag("WORKER", True)
@@ -194,7 +206,12 @@ TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-MEDIA_ROOT = DATA_DIR / "files"
+# A proxy that hands files out comes through it and may list nothing.
+MEDIA_ROOT = environment.folder("FILES_DIR", DATA_DIR / "files", mode=0o711)
+# What is being uploaded lies on the same disk, not in the memory that /tmp often is.
+FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT
+# Whether the proxy in front hands files out when it is told which: X-Accel-Redirect, as nginx has it.
+FILES_BY_PROXY = environment.flag("FILES_BY_PROXY")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -208,6 +225,8 @@ STORAGES = {
 SERVESTATIC_ALLOW_ALL_ORIGINS = False
 # Under its plain name a file could be cached only briefly; templates name files by {% static %}.
 SERVESTATIC_KEEP_ONLY_HASHED_FILES = True
+# Of what a first visit loads in style sheets, a sixth is comments and spaces, compressed as it is.
+SERVESTATIC_MINIFY = True
 
 
 def _static_headers(headers: Any, _path: str, _url: str) -> None:
@@ -378,5 +397,6 @@ LOGGING: dict[str, Any] = {
         "daphne": {"level": "WARNING"},
         "asyncio": {"level": "WARNING"},
         "markdown_it": {"level": "WARNING"},
+        "django_tasks_db": {"level": "WARNING"},
     },
 }

@@ -18,7 +18,8 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from rooms.models import Invitation, Place, Room, announcements
+from rooms.models import Invitation, Place, Room, Standing, announcements
+from rooms.models.invitation import InvitationOver
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -44,7 +45,8 @@ AWAITED_MAIL = frozenset({"account/email/password_reset_key", "account/email/unk
 def invitation_of(request: HttpRequest) -> Invitation | None:
     """The invitation that this visitor came with, if it still lets anybody in."""
     token = request.session.get(INVITATION_KEY)
-    return Invitation.objects.valid().filter(token=token).first() if token else None
+    valid = Invitation.objects.valid().select_related("created_by")
+    return valid.filter(token=token).first() if token else None
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -65,7 +67,12 @@ class AccountAdapter(DefaultAccountAdapter):
         place = Place.objects.first()
         if place is None or place.sign_up == Place.SignUp.CLOSED:
             return False
-        return place.sign_up == Place.SignUp.OPEN or invitation_of(request) is not None
+        if place.sign_up == Place.SignUp.OPEN:
+            return True
+        # Of an invitation that ended since the form was opened the form itself tells, with what was
+        # typed into it; see `save_user`.
+        filled_in = request.method == "POST" and INVITATION_KEY in request.session
+        return filled_in or invitation_of(request) is not None
 
     def clean_username(self, username: str, shallow: bool = False) -> str:
         if not USERNAME.fullmatch(username):
@@ -87,24 +94,50 @@ class AccountAdapter(DefaultAccountAdapter):
     def save_user(
         self, request: HttpRequest, user: User, form: SignupForm, commit: bool = True
     ) -> User:
-        """The account, in the room that everybody begins in, and the invitation counted."""
+        """The account, in the rooms that it begins in, and the invitation counted. Raises
+        `InvitationOver` where one would be needed and is no more."""
         user.display_name = form.cleaned_data.get("display_name", "")
         with transaction.atomic():
+            invitation = self._used_invitation(request)
+            if invitation is not None:
+                user.role = invitation.role
             super().save_user(request, user, form, commit)
-            if commit:
-                invitation = invitation_of(request)
-                if invitation is not None:
-                    invitation.count_use()
-                rooms = Room.objects.filter(private=False, archived_at=None)
-                first_room = rooms.order_by("pk").first()
-                if first_room is not None:
-                    first_room.join(user)
+            self._let_in(user, invitation)
         request.session.pop(INVITATION_KEY, None)
         return user
 
+    @staticmethod
+    def _used_invitation(request: HttpRequest) -> Invitation | None:
+        invitation = invitation_of(request)
+        if invitation is not None:
+            invitation.use()
+        elif Place.objects.get().sign_up != Place.SignUp.OPEN:
+            raise InvitationOver
+        return invitation
+
+    @staticmethod
+    def _let_in(user: User, invitation: Invitation | None) -> None:
+        """Into the oldest room that is open to them, where everybody begins, and those that they were
+        invited to."""
+        rooms = Room.objects.filter(private=False, archived_at=None)
+        first_room = rooms.order_by("pk").first()
+        if first_room is not None and Standing.of(user, first_room, None).may_join:
+            first_room.join(user)
+        if invitation is not None:
+            invitation.let_in(user)
+
     def get_signup_redirect_url(self, request: HttpRequest) -> str:
-        room = Room.objects.filter(memberships__user=request.user.pk).order_by("pk").first()
+        """To the room that they were invited to, else to the one where everybody begins."""
+        rooms = Room.objects.filter(memberships__user=request.user.pk)
+        room = rooms.order_by("memberships__joined_at", "memberships__pk").last()
         return resolve_url("room", room.slug) if room is not None else resolve_url("rooms")
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Whoever followed an invitation, and has an account after all, goes on to its rooms."""
+        token = request.session.get(INVITATION_KEY)
+        return (
+            resolve_url("invited", token) if token else str(super().get_login_redirect_url(request))
+        )
 
     def get_logout_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002
         return resolve_url("account_login")

@@ -1,7 +1,19 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class RoomsConfig(AppConfig):
     name = "rooms"
     verbose_name = "Rooms"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        post_migrate.connect(_after_migrating, sender=self)
+
+
+def _after_migrating(**_about: Any) -> None:
+    from .models.searching import index  # noqa: PLC0415  # models are there only now
+
+    index.follow_deletions()

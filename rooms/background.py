@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# One line for each batch of tasks; the tasks themselves log theirs.
-logging.getLogger("django_tasks_db").setLevel(logging.WARNING)
-
 LOOK = 5.0  # seconds between two looks for what another process left to be done
 
 # Each is named in the log and the database by its function.
@@ -127,9 +124,8 @@ def do_what_is_due() -> None:
                 each.do()
             except Exception:
                 logger.exception("%s failed and is tried again in %s", each.name, each.every)
-    if (
-        DBTaskResult.objects.ready().exists()
-    ):  # asks without a lock, unlike the library's own worker
+    # Without a lock, unlike the library's own worker: on SQLite that would be the one for writing.
+    if DBTaskResult.objects.ready().exists():
         _do_tasks()
     close_old_connections()
 

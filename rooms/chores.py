@@ -9,9 +9,10 @@ from django_tasks_db.models import DBTaskResult
 
 from . import faces
 from .background import chore
-from .models import User
+from .models import Attachment, LinkPreview, Shelf, User
 from .sessions import SessionStore
 
+HOURLY = timedelta(hours=1)
 DAILY = timedelta(days=1)
 TASKS_KEPT = timedelta(days=7)  # once done, or failed, for whoever looks why
 
@@ -22,8 +23,24 @@ def forget_expired_sessions() -> None:
 
 
 @chore(every=DAILY)
+def forget_old_previews() -> None:
+    LinkPreview.forget_old()
+
+
+@chore(every=DAILY)
 def forget_finished_tasks() -> None:
     DBTaskResult.objects.finished().filter(finished_at__lt=timezone.now() - TASKS_KEPT).delete()
+
+
+@chore(every=HOURLY)
+def forget_unsent_files() -> None:
+    Attachment.forget_unsent()
+
+
+@chore(every=DAILY)
+def forget_stray_files() -> None:
+    Attachment.forget_strays()
+    Shelf.count_anew()
 
 
 @chore(every=DAILY)

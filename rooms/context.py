@@ -6,50 +6,109 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.utils.functional import SimpleLazyObject
 
-from .models import Membership, Place, User
+from .models import Place, PlaceStanding, User, unread
+from .models.direct import called, talkers_of
 from .models.reading import rooms_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from django.http import HttpRequest
+
+    from .models.direct import Talkers
+    from .models.reading import RoomOf, VisibleRoom
+    from .models.user import Look
+
+
+class Other(NamedTuple):
+    """Somebody with whom the reader talks."""
+
+    pk: int
+    name: str
+    face: str  # see `Look`
 
 
 class RoomItem(NamedTuple):
-    """A room in its member's list."""
+    """A room in its member's list. A direct conversation has no name before it is `arranged`."""
 
     pk: int
     slug: str
     name: str
     private: bool
-    unread: int
+    unread: int  # at most `unread.COUNTED`
+    direct: bool = False
+    others: int = 0  # people of a direct conversation but the reader
+    other: Other | None = None  # the only one, if there is just one
+    held: bool = False  # unread by the member's own wish, also on a page of the room itself
 
     @classmethod
-    def of(cls, membership: Membership) -> RoomItem:
-        """Needs `membership.room` loaded."""
-        room = membership.room
-        return cls(room.pk, room.slug, room.name, room.private, membership.unread)
+    def of(cls, room: RoomOf | VisibleRoom, unread: int, *, held: bool = False) -> RoomItem:
+        return cls(
+            room.pk, room.slug, room.name, room.private, unread, direct=room.direct, held=held
+        )
 
-    def read(self) -> RoomItem:
-        """The same with nothing unread."""
-        return self._replace(unread=0)
+    @property
+    def title(self) -> str:
+        """The name, in the active language where it is not somebody's."""
+        return self.name if self.others or not self.direct else called([])
 
-    def order(self) -> tuple[str, int]:
-        return self.name.casefold(), self.pk
+    def opened(self) -> RoomItem:
+        """The same once its member has opened the room."""
+        return self._replace(unread=0, held=False)
+
+    def seen(self) -> RoomItem:
+        """As a page of the room shows it: what is said there is read, unless it is held unread."""
+        return self if self.held else self._replace(unread=0)
+
+
+def arranged(items: Sequence[RoomItem], reader: int, talkers: Talkers) -> list[RoomItem]:
+    """A reader's list of `items`, which come with what was active last first: the rooms by name, then
+    their direct conversations as they come, called as the reader calls them."""
+    rooms = [item for item in items if not item.direct]
+    rooms.sort(key=lambda item: (item.name.casefold(), item.pk))
+    direct = [_called(item, reader, talkers.get(item.pk, {})) for item in items if item.direct]
+    return rooms + direct
+
+
+def _called(item: RoomItem, reader: int, talkers: Mapping[int, Look]) -> RoomItem:
+    others = {person: look for person, look in talkers.items() if person != reader}
+    if not others:
+        return item
+    item = item._replace(name=called(look.name for look in others.values()), others=len(others))
+    if len(others) > 1:
+        return item
+    ((pk, look),) = others.items()
+    return item._replace(other=Other(pk, *look))
 
 
 def room_items(user: User) -> list[RoomItem]:
-    """The rooms that `user` belongs to, by name. One query."""
-    items = [
-        RoomItem(pk, slug, name, private, max(0, last_number - last_read))
-        for pk, slug, name, private, last_number, last_read in rooms_of(user)
-    ]
-    return sorted(items, key=RoomItem.order)
+    """What `user` belongs to: the rooms, by name, and then the direct conversations, the last active
+    first. One query, one more if there are any of these, and one more if anything came since they last
+    looked."""
+    rooms = rooms_of(user)
+    counts = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in rooms])
+    items = [RoomItem.of(room, counts.get(room.pk, 0), held=room.held) for room in rooms]
+    return arranged(items, user.pk, talkers_of(user) if any_direct(items) else {})
+
+
+def any_direct(items: Iterable[RoomItem]) -> bool:
+    return any(item.direct for item in items)
+
+
+def inside_of(request: HttpRequest) -> PlaceStanding:
+    """What the reader of this request, who is signed in, may do in the place."""
+    reader: Any = request.user
+    place: Any = getattr(request, "place", None)
+    return PlaceStanding.of(reader, place)
 
 
 def page(request: HttpRequest) -> dict[str, Any]:
-    """Template context: `place`, and for whoever is signed in `room_items`, read when first used."""
+    """Template context: `place`, and for whoever is signed in `room_items` and what they may do in the
+    place (`inside`), each read when first used."""
     place: Place | None = getattr(request, "place", None)
     context: dict[str, Any] = {"place": place}
     user = request.user
     if isinstance(user, User):
         context["room_items"] = SimpleLazyObject(lambda: room_items(user))
+        context["inside"] = SimpleLazyObject(lambda: inside_of(request))
     return context

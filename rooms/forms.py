@@ -26,9 +26,12 @@ from django.utils.translation import get_language_info, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
 from rooms.adapter import EMAIL_LENGTH
-from rooms.models import Place, User
+from rooms.models import Place, Role, Room, User
+from rooms.models.invitation import LIFETIME, InvitationOver
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
@@ -197,10 +200,16 @@ class SignupForm(AllauthSignupForm):
         return str(self.cleaned_data["username"])  # UsernameField has asked the adapter
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
-        """As allauth's. Of two people who take the same name at once, one is told so."""
+        """As allauth's. Of two people who take the same name at once, or an invitation's last use, one is
+        told so."""
         try:
             with transaction.atomic():
                 user, response = super().try_save(request)
+        except InvitationOver as over:
+            self.add_error(None, over)
+            answer = get_adapter().respond_signup_form(request, self)
+            answer.status_code = 409
+            return None, answer
         except IntegrityError:
             if not User.objects.filter(username=self.cleaned_data["username"]).exists():
                 raise
@@ -277,7 +286,7 @@ class ProfileForm(forms.Form):
 
 
 class PlaceForm(forms.Form):
-    """What the owner decides about the place."""
+    """What owners and admins decide about the place."""
 
     name = LineField(
         label=gettext_lazy("Name of the place"),
@@ -285,6 +294,126 @@ class PlaceForm(forms.Form):
         help_text=gettext_lazy("Shown at the top of every page."),
     )
     sign_up = sign_up_field()
+    rooms_by = forms.ChoiceField(
+        label=gettext_lazy("Who may make rooms"),
+        choices=[
+            ("members", gettext_lazy("All members")),
+            ("admins", gettext_lazy("Only owners and admins")),
+        ],
+        required=False,  # what a form does not say stays as it is
+        widget=forms.RadioSelect,
+    )
+    link_previews = forms.BooleanField(
+        label=gettext_lazy("Show previews of links"),
+        required=False,
+        help_text=gettext_lazy(
+            "This server then visits the first pages that a message links to, and shows their title and"
+            " picture. If you turn it off, they go from all messages."
+        ),
+    )
+
+
+ROLES = {
+    Role.OWNER: gettext_lazy("Decides everything, and who else is an owner or an admin"),
+    Role.ADMIN: gettext_lazy("Changes this place, invites, and looks after members and guests"),
+    Role.MEMBER: gettext_lazy("Finds the open rooms and joins them"),
+    Role.GUEST: gettext_lazy("Sees only the rooms they were put into, and who is in them"),
+}
+
+
+class RoleForm(forms.Form):
+    """What somebody is in the place; `roles` are those to choose from."""
+
+    role = forms.ChoiceField(label=gettext_lazy("In this place they are"), widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, roles: Iterable[Role], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["role"]
+        field.choices = [(role.value, _described_lazy(role.label, ROLES[role])) for role in roles]
+
+
+class InvitationForm(forms.Form):
+    """Whom an invitation lets in, how long and where to; `rooms` are those to choose from."""
+
+    LIFETIMES = {
+        "day": timedelta(days=1),
+        "week": LIFETIME,
+        "month": timedelta(days=30),
+        "": LIFETIME,
+    }
+    MOST_USES = 10_000
+
+    lifetime = forms.ChoiceField(
+        label=gettext_lazy("It can be used"),
+        choices=[
+            ("day", gettext_lazy("For a day")),
+            ("week", gettext_lazy("For a week")),
+            ("month", gettext_lazy("For a month")),
+            ("never", gettext_lazy("Until it is revoked")),
+        ],
+        initial="week",
+        required=False,
+    )
+    max_uses = forms.IntegerField(
+        label=gettext_lazy("By how many people"),
+        min_value=1,
+        max_value=MOST_USES,
+        required=False,
+        help_text=gettext_lazy("Any number if you leave it empty."),
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+    )
+    role = forms.ChoiceField(
+        label=gettext_lazy("They come as"),
+        choices=[
+            (role.value, _described_lazy(role.label, ROLES[role]))
+            for role in (Role.MEMBER, Role.GUEST)
+        ],
+        initial=Role.MEMBER,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    rooms = forms.TypedMultipleChoiceField(
+        label=gettext_lazy("Into these rooms"),
+        coerce=int,
+        required=False,
+        help_text=gettext_lazy("Members also begin in the first open room."),
+        error_messages={
+            "invalid_choice": gettext_lazy("One of these rooms is no longer yours to choose.")
+        },
+        widget=forms.CheckboxSelectMultiple,
+    )
+    note = LineField(
+        label=gettext_lazy("Note"),
+        max_length=100,
+        required=False,
+        help_text=gettext_lazy("For those who look after invitations, such as whom it is for."),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, rooms: Iterable[Room], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["rooms"]
+        field.choices = [(room.pk, room.name) for room in rooms]
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        as_guest = self.cleaned_data.get("role") == Role.GUEST
+        if as_guest and self.cleaned_data.get("rooms") == []:
+            self.add_error(
+                "rooms", _("A guest sees only the rooms they are put into. Choose at least one.")
+            )
+        return self.cleaned_data
+
+    def wanted(self) -> dict[str, Any]:
+        """What `Invitation.make` takes."""
+        said = self.cleaned_data
+        return {
+            "lifetime": self.LIFETIMES.get(said["lifetime"]),
+            "max_uses": said["max_uses"],
+            "role": said["role"] or Role.MEMBER,
+            "rooms": said["rooms"],
+            "note": said["note"],
+        }
 
 
 class RoomDetailsForm(forms.Form):
@@ -303,6 +432,26 @@ class RoomDetailsForm(forms.Form):
         widget=forms.TextInput(
             attrs={"placeholder": gettext_lazy("What is talked about here"), "autocomplete": "off"}
         ),
+    )
+
+
+class RoomSettingsForm(RoomDetailsForm):
+    """What is decided about a room that there is."""
+
+    writers = forms.ChoiceField(
+        label=gettext_lazy("Who may write"),
+        choices=[
+            ("everybody", gettext_lazy("Everybody")),
+            (
+                "moderators",
+                _described_lazy(
+                    gettext_lazy("Only moderators"),
+                    gettext_lazy("The others read; owners and admins count as moderators"),
+                ),
+            ),
+        ],
+        required=False,  # what a form does not say stays as it is
+        widget=forms.RadioSelect,
     )
 
 

@@ -81,7 +81,9 @@ class _KnownPlace:
 
 
 def _needs_no_place(request: HttpRequest) -> bool:
-    return request.path == reverse("setup") or request.path.startswith(settings.STATIC_URL)
+    return request.path in (reverse("setup"), reverse("manifest")) or request.path.startswith(
+        settings.STATIC_URL
+    )
 
 
 def _to_set_up(request: HttpRequest) -> HttpResponse:

@@ -70,9 +70,6 @@ class WholeProfileForm(ProfileForm):
         label=gettext_lazy("Picture"),
         required=False,
         allow_empty_file=True,  # what is wrong with it is said where all else about it is
-        help_text=gettext_lazy(
-            "The middle of it is shown. Up to 10 MB; where it was taken is not kept."
-        ),
         widget=forms.FileInput(attrs={"accept": "image/png,image/jpeg,image/webp,image/gif"}),
     )
 

@@ -414,6 +414,18 @@ def to_html(body: str) -> SafeString:
     return mark_safe(_CLEANER.clean("".join(_render(_MARKDOWN.parse(_typed(body))))))
 
 
+def links(body: str) -> list[str]:
+    """The web addresses that a body links to, in order, each once; not those that were typed between
+    angle brackets, by which people say that nothing more is to be made of them."""
+    found = [
+        str(part.attrGet("href"))
+        for token in _MARKDOWN.parse(_typed(body))
+        for part in token.children or ()
+        if part.type == "link_open" and part.markup != "autolink"
+    ]
+    return [each for each in dict.fromkeys(found) if each[:4].lower() == "http"]
+
+
 @functools.lru_cache(maxsize=CACHED_BODIES)
 def lines_to_html(text: str) -> SafeString:
     """Safe HTML of a text without markup: its lines as typed, and addresses that are written out as
@@ -444,7 +456,15 @@ def summary(body: str, length: int = SUMMARY_LENGTH) -> str:
         parts.extend(
             " " if part.type == "softbreak" else part.content for part in token.children or ()
         )
-    line = " ".join("".join(parts).split())
+    return _cut(" ".join("".join(parts).split()), length)
+
+
+def plain_line(text: str, length: int) -> str:
+    """Any text as one line of plain text, as `summary` makes of a body."""
+    return _cut(" ".join(_typed(text).split()), length)
+
+
+def _cut(line: str, length: int) -> str:
     if len(line) <= length:
         return line
     cut = line[:length]

@@ -1,4 +1,5 @@
-"""The named cast: alice owns the place, bob belongs, charlie has an account and is in no room."""
+"""The named cast: alice owns the place, amir helps her run it, bob belongs, charlie has an account and
+is in no room, greta is a guest."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.test import Client
 
-from rooms.models import Place
+from rooms.models import Place, Role
 from tests.factories import make_room, make_user
 
 if TYPE_CHECKING:
@@ -22,7 +23,19 @@ def place(db: None) -> Place:
 @pytest.fixture
 def alice(place: Place) -> User:
     """Owns the place and moderates its rooms."""
-    return make_user("alice", "Alice Archer", is_owner=True)
+    return make_user("alice", "Alice Archer", role=Role.OWNER)
+
+
+@pytest.fixture
+def amir(place: Place) -> User:
+    """An admin, in no room."""
+    return make_user("amir", "Amir Aziz", role=Role.ADMIN)
+
+
+@pytest.fixture
+def greta(place: Place) -> User:
+    """A guest, in no room either: she is put into one by the test that needs her there."""
+    return make_user("greta", "Greta Green", role=Role.GUEST)
 
 
 @pytest.fixture
@@ -67,3 +80,13 @@ def bob_client(bob: User) -> Client:
 @pytest.fixture
 def charlie_client(charlie: User) -> Client:
     return signed_in(charlie)
+
+
+@pytest.fixture
+def amir_client(amir: User) -> Client:
+    return signed_in(amir)
+
+
+@pytest.fixture
+def greta_client(greta: User) -> Client:
+    return signed_in(greta)

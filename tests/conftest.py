@@ -5,13 +5,18 @@ from collections.abc import Iterator
 import pytest
 from channels.layers import channel_layers
 from django.core.cache import cache
+from hypothesis import settings
 from pytest_django import Settings
 
 from project import preparation
 from tests.services import PostgresServer, RedisServer
 from tests.stack import postgres_key, redis_key
 
-pytest_plugins = ["tests.cast"]
+pytest_plugins = ["tests.cast", "tests.elsewhere"]
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

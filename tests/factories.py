@@ -6,10 +6,10 @@ import io
 import secrets
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from rooms import faces
-from rooms.models import Room, User
+from rooms.models import Attachment, Role, Room, User, unread
+from rooms.models.attachment import Upload
+from tests.files import picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 PASSWORD = "correct horse battery"
 
 
-def make_user(username: str, display_name: str = "", *, is_owner: bool = False) -> User:
+def make_user(username: str, display_name: str = "", *, role: Role = Role.MEMBER) -> User:
     """Somebody with an account, whose password is `PASSWORD`."""
     return User.objects.create_user(
-        username, password=PASSWORD, display_name=display_name, is_owner=is_owner
+        username, password=PASSWORD, display_name=display_name, role=role
     )
 
 
@@ -45,17 +45,25 @@ def say(room: Room, author: User, *bodies: str) -> list[Message]:
     return [room.post(author, body, key=secrets.token_urlsafe(9)) for body in bodies]
 
 
-def make_picture(kind: str = "JPEG", size: tuple[int, int] = (500, 300)) -> bytes:
-    """A picture of one colour."""
-    target = io.BytesIO()
-    Image.new("RGB", size, (180, 60, 40)).save(target, kind)
-    return target.getvalue()
-
-
 def give_face(user: User) -> None:
     """A picture that this person is shown by."""
-    picture = make_picture()
-    user.change_face(faces.made(io.BytesIO(picture), len(picture)))
+    content = picture("JPEG", (500, 300))
+    user.change_face(faces.made(io.BytesIO(content), len(content)))
+
+
+def unread_of(room: Room, user: User) -> int:
+    """How much of the room is unread for the user."""
+    return unread.counts([user.pk])[user.pk].get(room.pk, 0)
+
+
+def say_with_files(room: Room, author: User, body: str, files: dict[str, bytes]) -> Message:
+    """A message with these files, by their names."""
+    key = secrets.token_urlsafe(9)
+    taken = [
+        Attachment.upload(room, author, key, Upload(name, io.BytesIO(content), len(content)))
+        for name, content in files.items()
+    ]
+    return room.post(author, body, key, [file.pk for file in taken])
 
 
 def make_crowd(room: Room, size: int) -> list[User]:

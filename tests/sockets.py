@@ -41,7 +41,7 @@ async def new_process() -> AsyncIterator[None]:
     looking every few seconds would hide that it has not heard. Tests call `_sweep` and its like."""
     presence.store().clear()
     announcements._last_stirred.clear()
-    with patch.multiple("rooms.live.hub", SWEEP=NEVER, ACCESS_CHECK=NEVER):
+    with patch.multiple("rooms.live.hub", SWEEP=NEVER, ACCESS_CHECK=NEVER, NEWS_CHECK=NEVER):
         yield
     await stop_hub()
     presence.store().clear()

@@ -18,9 +18,10 @@ from tests.services import PostgresServer, RedisServer, free_port
 
 # All that settings.py reads: a developer's own values would make other tests of these.
 VARIABLES = """
-    ALLOWED_HOSTS DATABASE_URL DATA_DIR DEBUG EMAIL_FROM EMAIL_URL HOST LANGUAGE_CODE LOG_FORMAT
+    ALLOWED_HOSTS ALLOW_PRIVATE_ADDRESSES DATABASE_URL DATA_DIR DEBUG EMAIL_FROM EMAIL_URL
+    FETCH_PORTS FILES_BY_PROXY FILES_DIR FILES_LIMIT FILE_LIMIT HOST LANGUAGE_CODE LOG_FORMAT
     LOG_LEVEL METRICS_TOKEN PORT PROCESSES REDIS_URL SECRET_KEY SESSION_DAYS SITE_URL TIME_ZONE
-    TRUST_PROXY
+    TRUST_PROXY WORKER
 """.split()  # noqa: SIM905  # shorter than a line for each
 
 # Databases wait for the disk; in memory the tests take a fraction of the time.

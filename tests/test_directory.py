@@ -360,7 +360,13 @@ def test_rooms_of_one_name_have_addresses_of_their_own(bob_client: Client) -> No
 
 def room_addresses(slug: str) -> list[tuple[str, str]]:
     """The name and address of everything there is below a room's own."""
-    values = {"slug": slug, "number": 1}
+    values = {
+        "slug": slug,
+        "number": 1,
+        "preview": "0123456789abcdef",
+        "pk": 1,
+        "name": "cup.png",
+    }
     return [
         (
             str(pattern.name),

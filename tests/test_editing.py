@@ -130,7 +130,7 @@ def test_a_deleted_message_leaves_a_tombstone_without_its_text(
     assert page.numbers == [1, 2, 3]
     assert page.one("#m2 .body").text == "This message was deleted by its author."
     assert "removed" in page.one("#m2").classes
-    assert not page.all("#m2 .actions")
+    assert not page.all("#m2 .more")
     message.refresh_from_db()
     assert message.body == ""
 
@@ -351,7 +351,7 @@ def test_a_message_is_deleted_from_its_row_after_a_question(
     change(view, bob_client, address("message-delete", open_room))
     assert "removed" in view.one("#m2").classes
     assert view.one("#m2 .what").text == "This message was deleted by its author."
-    assert not view.all("#m2 .actions")
+    assert not view.all("#m2 .more")
 
 
 def test_an_edit_brings_what_came_meanwhile(

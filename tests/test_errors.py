@@ -85,7 +85,7 @@ def test_nothing_is_found_on_the_event_loop_either(
 def test_who_may_not_is_told_so_in_the_words_of_the_refusal(bob_client: Client) -> None:
     response = bob_client.get("/place/")
     assert response.status_code == 403
-    assert "Only the owner of this place may change it." in text(response)
+    assert "Only owners and admins of this place change it." in text(response)
 
 
 def test_a_refusal_without_words_has_some(client: Client, place: Place) -> None:
@@ -113,7 +113,7 @@ def test_a_browser_without_cookies_is_told_what_it_lacks(place: Place) -> None:
     [
         ("/nowhere/", 404, "That is no longer there."),
         ("/locked/", 403, "That is not yours to do."),
-        ("/place/", 403, "Only the owner of this place may change it."),
+        ("/place/", 403, "Only owners and admins of this place change it."),
     ],
 )
 def test_an_open_page_says_it_in_its_banner_and_stays(

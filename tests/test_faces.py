@@ -21,13 +21,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
-from rooms import chores, faces
+from rooms import chores, faces, pictures
 from rooms.live import fragments
 from rooms.live.fragments import Variant
-from rooms.models import Profile, Room, User, announcements
+from rooms.models import Profile, Role, Room, User, announcements
 from tests.cast import signed_in
-from tests.factories import make_crowd, say
+from tests.factories import make_crowd, make_user, say
 from tests.markup import text
+from tests.page import Page
 from tests.sockets import in_db, new_process, watching
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 PROFILE = "/accounts/profile/"
 PICTURE = "/accounts/picture/"
 HTMX = {"HX-Request": "true"}
+OF_ROWS = "outerHTML:.message["  # what a frame has that changes what was said
 RED, GREEN, BLUE = (200, 30, 30), (30, 200, 30), (30, 30, 200)
 
 
@@ -121,7 +123,7 @@ def test_what_a_camera_writes_is_gone(bob: User) -> None:
 
 def test_a_picture_stands_as_its_camera_was_held(bob: User) -> None:
     exif = Image.Exif()
-    exif[faces.ORIENTATION] = 6  # lies on its left side
+    exif[pictures.ORIENTATION] = 6  # lies on its left side
     wide = Image.new("RGB", (300, 300), GREEN)
     wide.paste(RED, (0, 0, 150, 300))  # left as stored is above as seen
     target = io.BytesIO()
@@ -239,14 +241,14 @@ def test_a_bomb_is_refused_before_it_is_decoded(bob: User) -> None:
 
 
 def test_a_picture_waits_while_others_are_worked_on_but_not_in_a_long_queue(bob: User) -> None:
-    for _ in range(faces.WAITING):
-        assert faces._waiting.acquire(blocking=False)
+    for _ in range(pictures.WAITING):
+        assert pictures._waiting.acquire(blocking=False)
     try:
-        with pytest.raises(ValidationError, match="Try again in a minute"):
+        with pytest.raises(ValidationError, match="in a minute"):
             wear(bob)
     finally:
-        for _ in range(faces.WAITING):
-            faces._waiting.release()
+        for _ in range(pictures.WAITING):
+            pictures._waiting.release()
     assert wear(bob)
 
 
@@ -329,7 +331,7 @@ def test_choosing_a_picture_shows_it_at_once(bob: User, bob_client: Client) -> N
     page = bob_client.post(PICTURE, {"picture": upload(striped())}, headers=HTMX).content.decode()
     bob.refresh_from_db()
     assert f"/people/{bob.pk}/portrait/{bob.face}.webp" in page
-    assert f'hx-swap-oob="innerHTML:#own-face"><img class="face" src="/people/{bob.pk}/' in page
+    assert f'<img class="face" src="{address(bob)}" alt="" hx-swap-oob="outerHTML:.self[' in page
     assert bob_client.post(PICTURE, {"picture": upload(SVG)}).status_code == 302
     assert "no picture that can be shown" in text(bob_client.get(PROFILE))
 
@@ -473,6 +475,106 @@ async def test_open_pages_see_a_new_face(alice: User, bob: User, open_room: Room
         await in_db(say)(open_room, alice, "with a face")
         frame = await opened.until("with a face")
         assert image_of(alice) in frame
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.django_db(transaction=True)
+async def test_open_pages_show_a_new_face_and_name_in_all_that_was_said(
+    alice: User, bob: User, open_room: Room
+) -> None:
+    await in_db(say)(open_room, alice, "one", "two")
+    await in_db(open_room.post)(bob, "I do", "key-of-a-reply", reply=1)
+    client = await in_db(signed_in)(bob)
+    page = Page((await in_db(client.get)(f"/rooms/{open_room.slug}/")).content.decode())
+    others = [page.one(f"#m3 > .who > .{each}").text for each in ("face", "name")]
+    async with watching(bob, open_room) as opened:
+        await in_db(wear)(alice)
+        page.receive(await opened.until(OF_ROWS))
+        pictured = [each.attributes.get("src") for each in page.all("#messages img")]
+        assert pictured == [address(alice)] * 3, "two rows and the quote"
+        await in_db(alice.change_profile)(display_name="<b>Alicia", time_zone="", language="")
+        page.receive(await opened.until(OF_ROWS))
+    names = [page.one(f"#m{number} > .who > .name").text for number in (1, 2)]
+    assert names == ["<b>Alicia"] * 2
+    assert page.one("#m3 .quoted b").text == "<b>Alicia"
+    assert [page.one(f"#m3 > .who > .{each}").text for each in ("face", "name")] == others
+    assert page.one(".self b").text == bob.name
+
+
+@pytest.mark.usefixtures("one_process")
+@pytest.mark.django_db(transaction=True)
+async def test_a_new_name_is_told_where_its_owner_is_known_alone(
+    alice: User, bob: User, charlie: User, open_room: Room
+) -> None:
+    """A page may be a guest's, for whom there are no others."""
+    async with watching(bob, open_room) as opened:
+        await in_db(charlie.change_profile)(display_name="Nobody's", time_zone="", language="")
+        await in_db(alice.change_profile)(display_name="Alicia", time_zone="", language="")
+        assert "Alicia" in await opened.until(OF_ROWS)
+        await in_db(say)(open_room, charlie, "hello")
+        await opened.until("hello")
+        await in_db(charlie.change_profile)(display_name="Carl", time_zone="", language="")
+        assert "Carl" in await opened.until(OF_ROWS)
+
+
+def test_a_kept_page_follows_the_face_of_who_is_quoted(
+    alice: User, bob: User, bob_client: Client, open_room: Room
+) -> None:
+    say(open_room, alice, "who?")
+    open_room.post(bob, "I do", "key-of-a-reply", reply=1)
+
+    def quoted() -> list[str | None]:
+        page = Page(bob_client.get(f"/rooms/{open_room.slug}/").content.decode())
+        return [each.attributes.get("src") for each in page.all(".quoted img")]
+
+    assert quoted() == quoted() == []
+    wear(alice)
+    assert quoted() == [address(alice)]
+
+
+def test_a_direct_conversation_has_the_face_of_the_other(
+    alice: User, bob: User, bob_client: Client
+) -> None:
+    say(Room.direct_with([alice], by=bob), alice, "hello")
+
+    def listed() -> str:
+        page = bob_client.get("/rooms/").content.decode()
+        found = re.search(r'<ul id="direct-list">.*?</ul>', page, re.DOTALL)
+        assert found
+        return found[0]
+
+    assert ">AA</span>" in listed()
+    wear(alice)
+    assert image_of(alice) in listed()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/rooms/{room}/1/thread/",
+        "/rooms/{room}/pins/",
+        "/search/?q=spare",
+        "/unread/",
+        "/direct/new/?with=alice&names=al",
+        "/place/people/",
+        "/place/people/{alice}/",
+    ],
+)
+def test_a_picture_stands_on_every_page_that_shows_people(
+    path: str, alice: User, bob: User, open_room: Room
+) -> None:
+    owner = make_user("olga", role=Role.OWNER)
+    open_room.add(owner)
+    (message,) = say(open_room, alice, "a spare fuse")
+    message.pin(by=alice)
+    client = signed_in(owner)
+    address_of_page = path.format(room=open_room.slug, alice=alice.pk)
+    page = client.get(address_of_page).content.decode()
+    assert ">AA</span>" in page
+    wear(alice)
+    page = client.get(address_of_page).content.decode()
+    assert image_of(alice) in page
+    assert ">AA</span>" not in page
 
 
 def test_who_changed_their_face_meanwhile_posts_with_the_new_one(

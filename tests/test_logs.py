@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 import redis
-from django.db import DataError, IntegrityError, connection
+from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 from twisted.python.failure import Failure
 
 from project import logs
 from project.logs import JSONFormatter, TextFormatter
 from rooms.models import Message
+from rooms.models.searching.query import parsed
+from rooms.models.searching.search import Filters, search
 from tests.factories import say
 from tests.process import REPOSITORY, Roomful, environment
 from tests.programs import CSRF, PATIENCE, Program
@@ -125,6 +127,24 @@ def test_nor_is_a_key_that_is_there_already_or_a_value_that_is_none(
     both_ways(text, wrong)
     assert "Alice" not in text.text
     assert text.text.count("it failed") == 4
+
+
+def test_nor_is_what_somebody_searches_for(
+    text: Log, in_json: Log, bob: User, open_room: Room
+) -> None:
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE rooms_search")
+        asked = parsed(f'"{SECRET}"')
+        error = failed(lambda: search(bob, asked, Filters()))
+        transaction.set_rollback(True)
+    assert isinstance(error, DatabaseError)
+    for log in (text, in_json):
+        both_ways(log, error)
+        assert "rooms_search" in log.text, "it is said what is missing"
+        for word in SECRET.lower().split():
+            assert f"{word} " not in log.text.lower()
+            assert f"'{word}'" not in log.text.lower()
 
 
 @pytest.mark.parametrize(
@@ -361,6 +381,7 @@ def test_no_message_and_no_key_gets_into_the_log_of_a_process_that_fails(
         page.close()
         alice.http.get("/join/opens-the-door/")
         alice.http.get("/rooms/", params={"find": SECRET})
+        assert alice.http.get("/search/", params={"q": SECRET}).status_code == 200
         session = alice.session
     finally:
         alice.close()

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connection
 from django.urls import reverse
 
 from rooms.models import Message, Room
+from rooms.models.membership import NO_DRAFT, Draft
 from rooms.models.message import BODY_LENGTH
 from rooms.views.messages import PENDING
 from tests.cast import signed_in
 from tests.factories import say
 from tests.page import Page, fragment
+from tests.together import THREADS, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.test import Client
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 
 HTMX = {"HX-Request": "true"}
 EXISTS = "already sent another message"
-THREADS = 8
-PATIENCE = 60  # seconds for what threads do on a busy machine
 
 
 def key() -> str:
@@ -504,28 +500,6 @@ def test_the_answer_after_a_lost_connection_takes_the_banner_back(
 # Many at once
 
 
-def together(work: Callable[[int], None]) -> None:
-    """Runs `work` in several threads, all let go at the same moment."""
-    gate, failures = threading.Barrier(THREADS), []
-
-    def run(number: int) -> None:
-        try:
-            gate.wait(PATIENCE)
-            work(number)
-        except Exception as error:  # noqa: BLE001 - it is raised below
-            failures.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=[number]) for number in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
-    if failures:
-        raise failures[0]
-
-
 @pytest.mark.django_db(transaction=True)
 def test_what_many_say_at_once_is_numbered_without_gaps_and_in_one_order(
     alice: User, bob: User, open_room: Room
@@ -680,6 +654,19 @@ def test_what_was_refused_is_the_draft_unless_there_is_another(
 ) -> None:
     long = "x" * (BODY_LENGTH + 1)
     outbox(bob_client, open_room, (key(), long))
-    assert open_room.memberships.get(user=bob).open_draft()[0] == long
+    assert open_room.memberships.get(user=bob).open_draft().text == long
     outbox(bob_client, open_room, (key(), f"{long}y"))
-    assert open_room.memberships.get(user=bob).open_draft()[0] == long
+    assert open_room.memberships.get(user=bob).open_draft().text == long
+
+
+def test_the_empty_form_after_it_does_not_take_the_place_of_what_was_refused(
+    bob: User, bob_client: Client, open_room: Room
+) -> None:
+    """The page saves what stands in its composer half a second after the last key: by then the text may
+    have been sent and refused, and the next form, empty, stands there."""
+    refused, following = key(), key()
+    save_draft(bob_client, open_room, "x" * 4_001, refused)
+    save_draft(bob_client, open_room, "", following)
+    assert open_room.memberships.get(user=bob).open_draft() == Draft("x" * 4_001, refused, None)
+    save_draft(bob_client, open_room, "", refused)
+    assert open_room.memberships.get(user=bob).open_draft() == NO_DRAFT

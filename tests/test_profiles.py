@@ -15,12 +15,13 @@ from django.utils import timezone
 
 from rooms.live import hub as hubs
 from rooms.live import presence
-from rooms.models import Place, Profile, Room, User, announcements, reading
-from rooms.models.profile import Status, people_visible_to
+from rooms.models import Place, Profile, Role, Room, User, announcements, reading
+from rooms.models.acquaintances import people_visible_to
+from rooms.models.profile import Status
 from rooms.profile_forms import end_of
 from rooms.views import profiles
 from tests.cast import signed_in
-from tests.factories import make_room, make_user, say
+from tests.factories import give_face, make_room, make_user, say
 from tests.markup import error_of, parse, text, values
 from tests.page import Page
 from tests.sockets import in_db, new_process, watching
@@ -488,17 +489,95 @@ def test_an_end_is_said_as_it_is_where_one_reads(alice: User, bob: User) -> None
 
 def test_an_account_that_was_closed_says_so(alice: User, bob: User) -> None:
     says(bob, "🌴", "away")
-    assert "This account is closed" not in card_of(bob, alice)
+    assert "This account is deactivated" not in card_of(bob, alice)
     User.objects.filter(pk=bob.pk).update(is_active=False)
     card = card_of(bob, alice)
-    assert "This account is closed" in card
+    assert "This account is deactivated" in card
     assert "away" not in card
     assert "where they are" not in card
 
 
-def test_the_owner_is_called_so(alice: User, bob: User) -> None:
-    assert "Owner of this place" in card_of(alice, bob)
-    assert "Owner of this place" not in card_of(bob, alice)
+def test_a_card_says_what_somebody_is_in_the_place(alice: User, bob: User) -> None:
+    for role in Role:
+        User.objects.filter(pk=bob.pk).update(role=role)
+        assert f"<p>{role.label}</p>" in card_of(bob, alice)
+
+
+def test_who_manages_people_comes_from_a_card_to_the_account(
+    alice: User, bob: User, charlie: User
+) -> None:
+    assert f"/place/people/{bob.pk}/" in card_of(bob, alice)
+    assert f"/place/people/{bob.pk}/" not in card_of(bob, charlie)
+    assert f"/people/{bob.pk}/" in text_of_person(bob, alice)
+
+
+def text_of_person(person: User, reader: User) -> str:
+    return signed_in(reader).get(f"/place/people/{person.pk}/").content.decode()
+
+
+def test_direct_conversations_are_no_rooms_in_common(
+    alice: User, bob: User, open_room: Room
+) -> None:
+    talk = Room.direct_with([alice], by=bob)
+    say(talk, bob, "hello")
+    for reader in (alice, bob):
+        card = card_of(alice, reader)
+        assert "Workbench" in card
+        assert talk.slug not in card.partition('class="card-rooms"')[2]
+
+
+def test_a_card_leads_to_a_conversation(alice: User, bob: User) -> None:
+    form = Page(signed_in(bob).get(f"/people/{alice.pk}/").content.decode())
+    button = form.one(".card-page button")
+    assert (button.attributes["name"], button.attributes["value"]) == ("person", str(alice.pk))
+    answer = signed_in(bob).post("/direct/new/", {"person": alice.pk})
+    assert "/rooms/direct-" in answer["Location"]
+    assert 'name="person"' not in card_of(alice, alice)
+
+
+# Guests
+
+
+@pytest.fixture
+def guest(open_room: Room) -> User:
+    guest = make_user("gwen", "Gwen Guest", role=Role.GUEST)
+    open_room.add(guest)
+    return guest
+
+
+def test_a_guest_sees_the_cards_of_those_in_their_rooms_alone(
+    guest: User, alice: User, charlie: User, open_room: Room
+) -> None:
+    client = signed_in(guest)
+    for who in (alice, guest):
+        assert client.get(f"/people/{who.pk}/").status_code == 200
+    for address in (f"/people/{charlie.pk}/", "/people/charlie/", "/people/@charlie/"):
+        assert client.get(address).status_code == 404
+        answer = client.get(address, headers=BOOSTED)
+        assert answer.status_code == 404
+        assert charlie.name not in answer.content.decode()
+    open_room.add(charlie)
+    assert client.get(f"/people/{charlie.pk}/").status_code == 200
+    assert "Gwen Guest" in card_of(guest, charlie)
+
+
+def test_a_guest_sees_the_face_of_whoever_said_something_in_their_rooms(
+    guest: User, bob: User, charlie: User, open_room: Room
+) -> None:
+    client = signed_in(guest)
+    give_face(bob)
+    give_face(charlie)
+    say(open_room, bob, "and goodbye")
+    open_room.memberships.filter(user=bob).delete()
+
+    def face_of(person: User) -> int:
+        return client.get(f"/people/{person.pk}/face/{person.face}.webp").status_code
+
+    assert client.get(f"/people/{bob.pk}/").status_code == 404, (
+        "who left is not in a room of theirs"
+    )
+    assert face_of(bob) == 200, "but what they said there is, with their face"
+    assert face_of(charlie) == 404
 
 
 def test_names_lead_to_cards(

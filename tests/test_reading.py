@@ -62,8 +62,8 @@ def test_the_rooms_of_somebody(
     say(open_room, alice, "one", "two")
     make_room("Put away", alice, bob).archive()
     assert {*reading.rooms_of(bob)} == {
-        (open_room.pk, open_room.slug, "Workbench", False, 2, 0),
-        (private_room.pk, private_room.slug, "Committee", True, 0, 0),
+        (open_room.pk, open_room.slug, "Workbench", False, False, 2, 0, False),
+        (private_room.pk, private_room.slug, "Committee", True, False, 0, 0, False),
     }
     assert reading.rooms_of(charlie) == []
 
@@ -82,6 +82,7 @@ def test_the_rooms_that_somebody_may_see(
         "What is on the bench",
         False,
         False,
+        False,
         2,
         2,
     )
@@ -92,10 +93,11 @@ def test_the_rooms_that_somebody_may_see(
         private_room.topic,
         True,
         False,
+        False,
         2,
         0,
     )
-    put_away = (kept.pk, kept.slug, "Put away", "", False, True, 1, 0)
+    put_away = (kept.pk, kept.slug, "Put away", "", False, False, True, 1, 0)
     assert {*reading.rooms_visible_to(bob)} == {
         (*workbench, 2),
         (*committee, 0),

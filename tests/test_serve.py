@@ -323,3 +323,22 @@ def test_a_request_that_does_not_end_is_broken_off(roomful: Roomful) -> None:
 def test_a_request_just_below_the_limit_reaches_the_application(roomful: Roomful) -> None:
     answer = httpx.post(roomful.url, content=b"x" * (settings.REQUEST_MAX_SIZE - 1))
     assert answer.status_code not in {413, 500}
+
+
+def test_more_than_files_may_be_is_refused_in_words(roomful: Roomful) -> None:
+    """Before it has all come, and while the client goes on sending."""
+    length = settings.UPLOAD_MAX_SIZE + 1
+    path = b"/rooms/workbench/files/"
+    head = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % (path, length)
+    answer = answer_to(roomful.port, head + b"\r\n", iter([b"x" * 100_000] * 10))
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.endswith(b"This is too large: at most 102 MB can be sent at once.")
+    answer = answer_to(roomful.port, head + b"HX-Request: true\r\n\r\n", iter(()))
+    assert answer.endswith(b"can be sent at once.</span>")
+    assert b"HX-Reswap: beforeend" in answer
+
+
+def test_a_large_upload_reaches_the_application_and_is_no_memory_of_it(roomful: Roomful) -> None:
+    answer = httpx.post(f"{roomful.url}/rooms/workbench/files/", content=b"x" * 20_000_000)
+    assert answer.status_code not in {413, 500}
+    assert list((Path(roomful.environment["DATA_DIR"]) / "files").rglob("*")) == []

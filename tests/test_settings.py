@@ -17,6 +17,7 @@ SECRET = "hunter2-hunter2"
 WRONG = [
     ("ALLOWED_HOSTS", "http://chat.example.org", '"http://chat.example.org"', "host names"),
     ("ALLOWED_HOSTS", "chat.example.org:8000", '"chat.example.org:8000"', "without port"),
+    ("ALLOW_PRIVATE_ADDRESSES", "some", '"some"', "on or off"),
     ("DATABASE_URL", f"mysql://me:{SECRET}@db/chat", '"mysql:…"', "postgres://"),
     ("DATABASE_URL", f"postgres://me:{SECRET}@db", '"postgres:…"', "postgres://"),
     ("DATABASE_URL", f"postgres://me:{SECRET}@db:many/chat", '"postgres:…"', "postgres://"),
@@ -29,6 +30,12 @@ WRONG = [
     ("EMAIL_FROM", "Roomful", '"Roomful"', "chat@example.org"),
     ("EMAIL_URL", f"imap://me:{SECRET}@mail", '"imap:…"', "smtp+tls"),
     ("EMAIL_URL", f"smtp://me:{SECRET}@", '"smtp:…"', "smtp+tls"),
+    ("FETCH_PORTS", "80,http", '"80,http"', "separated by commas"),
+    ("FETCH_PORTS", "0", '"0"', "from 1 to 65535"),
+    ("FILES_BY_PROXY", "nginx", '"nginx"', "on or off"),
+    ("FILES_DIR", "/dev/null/files", '"/dev/null/files"', "must be a folder"),
+    ("FILES_LIMIT", "0", '"0"', "from 1 to 1000000"),
+    ("FILE_LIMIT", "25 MB", '"25 MB"', "from 1 to 2000"),
     ("HOST", "here and there", '"here and there"', "IP address or a host name"),
     ("HOST", "127.0.0.1:8000", '"127.0.0.1:8000"', "IP address or a host name"),
     ("LANGUAGE_CODE", "tlh", '"tlh"', "it may be en"),
@@ -55,6 +62,7 @@ WRONG = [
     ("SITE_URL", f"https://me:{SECRET}@chat.example.org", "not shown here", "without a path"),
     ("TIME_ZONE", "Mars/Olympus", '"Mars/Olympus"', "Europe/Berlin"),
     ("TRUST_PROXY", "yes", '"yes"', "from 0 to 10"),
+    ("WORKER", "sometimes", '"sometimes"', "on or off"),
 ]
 
 
@@ -231,7 +239,7 @@ def test_processes_that_start_at_once_agree_on_the_secret_key(tmp_path: Path) ->
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(lambda _: shown(tmp_path, "SECRET_KEY")[0], range(8)))
     assert len(set(keys)) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["files", "secret_key"]
 
 
 def test_a_damaged_secret_key_is_not_replaced(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.test import Client
 
-from rooms.live import consumers
+from rooms.live import consumers, presence
 from rooms.live.connections import FRAME_TOO_BIG, NOT_FOUND, SIGNED_OUT, TOO_MANY_FRAMES
 from rooms.live.hub import hub
 from rooms.models import Message, Room, Session
@@ -441,6 +441,19 @@ async def test_one_sees_another_begin_to_write_and_stop_when_the_message_comes(
         while named in frame:
             frame = await reader.until('<p id="typing"')
         assert "done" in reader.words
+
+
+async def test_one_goes_on_writing_while_others_react_to_what_one_said(
+    alice: User, bob: User, open_room: Room
+) -> None:
+    (message,) = await in_db(say)(open_room, bob, "hello")
+    async with watching(alice, open_room) as reader, watching(bob, open_room) as writer:
+        await writer.send({"type": "typing"})
+        await reader.until(f'data-person="{bob.pk}"')
+        await in_db(message.react)("👍", by=alice)
+        await in_db(say)(open_room, alice, "and now")  # what follows a push is done before the next
+        await reader.until("and now")
+        assert presence.store().held("typing", [open_room.pk]) == {open_room.pk: {bob.pk}}
 
 
 async def test_somebody_who_comes_and_goes_is_seen(

@@ -32,7 +32,7 @@ from rooms.live.connections import OpenRoom, Reader
 from rooms.live.consumers import catch_up
 from rooms.live.fragments import Variant
 from rooms.live.hub import Hub
-from rooms.models import Message, Room, announcements
+from rooms.models import Message, Room, RoomDetails, Row, announcements
 from tests.cast import signed_in
 from tests.factories import make_room, say
 from tests.page import Page, fragment, rows_of
@@ -50,6 +50,7 @@ VARIANT = Variant("en", "UTC")
 TEXTS = st.sampled_from(
     ["yes", "two\nlines", "**bold** <b>", "😀", "see https://example.org/a?b=c"]
 )
+EMOJI = st.sampled_from(["👍", "🎉"])
 
 
 def fresh(client: Client, room: Room) -> Page:
@@ -59,6 +60,26 @@ def fresh(client: Client, room: Room) -> Page:
 
 def rendered(room: Room) -> list[str]:
     return rows_of(fragment(fragments.rows(room.history().rows, VARIANT)))
+
+
+def with_row(rows: list[str], data: dict[str, Any]) -> list[str]:
+    """The rows after a step that brings this one."""
+    row = Row.from_data(data)
+    new = rows_of(fragment(fragments.row(row, VARIANT)))
+    if row.posted_version == row.version:
+        return [*rows, *new]
+    return [new[-1] if f' id="m{row.number}"' in old else old for old in rows]
+
+
+def titled(data: dict[str, Any]) -> str:
+    details = RoomDetails(**data)
+    context = {"details": details, "swap": ""}
+    title, pins = (render_to_string(f"rooms/_{name}.html", context) for name in ("title", "pins"))
+    return fragment(title).elements[0].html + fragment(pins).elements[0].html
+
+
+def header(page: Page) -> str:
+    return page.title + page.one(".bar .pins").html
 
 
 class Socket:
@@ -73,6 +94,9 @@ class Socket:
 
     def push_people(self, people: People) -> None:
         raise AssertionError("nobody looks at presence here")
+
+    def push_look(self, frame: Frame) -> None:
+        raise AssertionError("nobody is called otherwise here")
 
     def push_news(self, news: News) -> None:
         raise AssertionError("nobody sits in another room here")
@@ -115,7 +139,7 @@ class Rooms(RuleBasedStateMachine):
         self.hub.rooms[self.room.pk] = self.ear
         self.readings: list[Reading] = []
         self.states = {0: rendered(self.room)}
-        self.titles = {0: fresh(self.client, self.room).title}
+        self.titles = {0: header(fresh(self.client, self.room))}
 
     @initialize(texts=st.lists(TEXTS, max_size=4), heard=st.booleans())
     def begin(self, texts: list[str], heard: bool) -> None:
@@ -128,13 +152,16 @@ class Rooms(RuleBasedStateMachine):
     # What people do
 
     def _change(self, act: Callable[[], object]) -> None:
+        before, heard = self.room.version, len(self.rung)
         with TestCase.captureOnCommitCallbacks(execute=True):
             act()
         self.room.refresh_from_db()
-        self.states[self.room.version] = rendered(self.room)
-        details = self.room.details
-        title = render_to_string("rooms/_title.html", {"details": details, "swap": ""})
-        self.titles[self.room.version] = fragment(title).elements[0].html
+        rows, title = self.states[before], self.titles[before]
+        for event in self.rung[heard:]:  # one change may be several steps
+            rows = with_row(rows, event["row"]) if event["row"] else rows
+            title = titled(event["details"]) if event["details"] else title
+            self.states[event["version"]], self.titles[event["version"]] = rows, title
+        assert self.states[self.room.version] == rendered(self.room)
 
     @rule(author=st.sampled_from(range(3)), text=TEXTS)
     def say(self, author: int, text: str) -> None:
@@ -142,6 +169,13 @@ class Rooms(RuleBasedStateMachine):
 
     def post(self, author: User, text: str) -> None:
         self._change(lambda: say(self.room, author, text))
+
+    @rule(data=st.data(), author=st.sampled_from(range(3)), text=TEXTS)
+    def reply(self, data: st.DataObject, author: int, text: str) -> None:
+        if original := self._some_message(data):
+            key = secrets.token_urlsafe(9)
+            person, number = self.people[author], original.number
+            self._change(lambda: self.room.post(person, text, key, reply=number))
 
     def _some_message(self, data: st.DataObject) -> Message | None:
         standing = list(self.room.messages.filter(deleted_at=None).order_by("number"))
@@ -156,6 +190,17 @@ class Rooms(RuleBasedStateMachine):
     def delete(self, data: st.DataObject) -> None:
         if message := self._some_message(data):
             self._change(lambda: message.delete_for_everybody(by=message.author))
+
+    @rule(data=st.data(), who=st.sampled_from(range(3)), emoji=EMOJI, wanted=st.booleans())
+    def react(self, data: st.DataObject, who: int, emoji: str, wanted: bool) -> None:
+        if message := self._some_message(data):
+            self._change(lambda: message.react(emoji, by=self.people[who], wanted=wanted))
+
+    @rule(data=st.data(), pinned=st.booleans())
+    def pin(self, data: st.DataObject, pinned: bool) -> None:
+        if message := self._some_message(data):
+            change = message.pin if pinned else message.unpin
+            self._change(lambda: change(by=self.people[0]))
 
     @rule(name=st.sampled_from(["Workbench", "Bench <3", "Werkbank"]))
     def rename(self, name: str) -> None:
@@ -191,7 +236,7 @@ class Rooms(RuleBasedStateMachine):
     @rule()
     def open(self) -> None:
         page = fresh(self.client, self.room)
-        for form in page.all("form"):
+        for form in page.all("form:not(.reactions)"):
             form.replace()  # no change of the room concerns them, and all else goes quicker without
         assert page.rows == self.states[page.cursor]
         self.readings.append(Reading(page))
@@ -256,7 +301,7 @@ class Rooms(RuleBasedStateMachine):
         page.check()
         if self.whole_pieces:
             assert page.rows == self.states[page.cursor]
-            assert page.title == self.titles[page.cursor]
+            assert header(page) == self.titles[page.cursor]
         else:
             self._shows_all_or_is_about_to(page)
 
@@ -282,7 +327,7 @@ class Rooms(RuleBasedStateMachine):
                 self._receive(reading, html)
             assert reading.page.rows == now.rows
             assert reading.page.cursor == now.cursor == self.room.version
-            assert reading.page.title == now.title
+            assert header(reading.page) == header(now)
 
 
 @pytest.fixture
@@ -342,7 +387,7 @@ def brought_up_to_date(page: Page, room: Room) -> Page:
 
 
 def same(page: Page, other: Page) -> bool:
-    return (page.rows, page.cursor, page.title) == (other.rows, other.cursor, other.title)
+    return (page.rows, page.cursor, header(page)) == (other.rows, other.cursor, header(other))
 
 
 def test_a_message_that_was_edited_after_the_next_one_came_is_not_lost(

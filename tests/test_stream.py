@@ -16,7 +16,7 @@ from rooms.live import fragments, streams
 from rooms.live.fragments import Variant
 from rooms.models import Room
 from tests.cast import signed_in
-from tests.factories import say
+from tests.factories import say, unread_of
 from tests.sockets import PATIENCE, ear, in_db, new_process, until, watching
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ async def client_of(client: Client) -> AsyncClient:
 
 
 @asynccontextmanager
-async def reading(who: User | Client, room: Room) -> AsyncIterator[Reading]:
+async def reading(who: User | Client, room: Room, query: str = "") -> AsyncIterator[Reading]:
     """The stream, its head read."""
     client = who if isinstance(who, Client) else await in_db(signed_in)(who)
-    answer: Any = await (await client_of(client)).get(f"/rooms/{room.slug}/stream/")
+    answer: Any = await (await client_of(client)).get(f"/rooms/{room.slug}/stream/{query}")
     assert answer.status_code == 200
     stream = Reading(answer.streaming_content)
     await stream.until("<ol")
@@ -116,6 +116,41 @@ async def test_it_leads_to_older_messages_outside_of_itself(
     async with reading(bob, open_room) as stream:
         assert '<base target="_top">' in stream.shown
         assert f'<a href="/rooms/{open_room.slug}/?before=11">' in stream.shown
+
+
+async def test_it_says_where_the_new_messages_begin_also_when_it_is_loaded_again(
+    alice: User, bob: User, bob_client: Client, open_room: Room
+) -> None:
+    (first, *_) = await posted(open_room, alice, "one", "two", "three")
+    browser = await client_of(bob_client)
+    waiting = await browser.get(f"/rooms/{open_room.slug}/stream/?wait=1&new=2")
+    assert 'content="1; url=./?new=2"' in waiting.content.decode()
+    async with reading(bob_client, open_room, "?new=2") as stream:
+        before, line, after = stream.shown.partition('<li id="new"')
+        assert line
+        assert ("one" in before, "two" in before, "two" in after) == (True, False, True)
+        await in_db(first.edit)("reworded", by=alice)
+        assert AGAIN.replace("./", "./?new=2") in await stream.until_the_end()
+
+
+@pytest.mark.parametrize("new", ["", "1", "4", "x", "-1", "9" * 40, "%00"])
+async def test_it_says_nothing_where_nothing_is_new(
+    new: str, alice: User, bob: User, bob_client: Client, open_room: Room
+) -> None:
+    await posted(open_room, alice, "one", "two", "three")
+    async with reading(bob_client, open_room, f"?new={new}") as stream:
+        assert "three" in stream.shown
+        assert '<li id="new"' not in stream.shown
+
+
+async def test_what_it_begins_with_is_read(alice: User, bob: User, open_room: Room) -> None:
+    await posted(open_room, alice, "one", "two")
+    async with reading(bob, open_room):
+
+        async def read() -> bool:
+            return bool(await in_db(unread_of)(open_room, bob) == 0)
+
+        await until(read, "bob has read what the page began with")
 
 
 async def test_a_new_message_appears_as_the_same_row_that_a_page_shows(

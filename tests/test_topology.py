@@ -329,7 +329,7 @@ def test_what_is_too_large_is_refused_in_words_before_it_is_sent(place: Place) -
     limit = settings.REQUEST_MAX_SIZE
     with asked(place, "POST", "/accounts/login/", Content_Length=str(limit + 1)) as answer:
         assert answer.status == 413
-        assert answer.read().startswith(b"This is larger than Roomful takes: at most 32 MB")
+        assert answer.read().startswith(b"This is larger than Roomful takes: at most 100 MB")
 
 
 # What is quick about it

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 
 from ..models import Membership, Room, Session
+from ..models.permissions import may_read
 from .connections import NOT_FOUND, SIGNED_OUT
 from .threads import in_db
 
@@ -22,33 +23,42 @@ async def ended(
     """Those of the pages to be closed, each with the code that says why. A few queries for all."""
     if not pages:
         return []
-    sessions, members = await in_db(_allowed)(
-        {connection.reader.session for _room, connection in pages},
-        {connection.reader.user for _room, connection in pages},
-        {room.pk for room, _connection in pages},
+    return await in_db(_ended)(pages)
+
+
+def _ended(
+    pages: Sequence[tuple[OpenRoom, Connection]],
+) -> list[tuple[OpenRoom, Connection, int]]:
+    roles = _roles({connection.reader.session for _room, connection in pages})
+    private = dict(
+        Room.objects.filter(pk__in={room.pk for room, _connection in pages}).values_list(
+            "pk", "private"
+        )
     )
-    found = []
+    found, by_membership = [], []
     for room, connection in pages:
-        reader = connection.reader
-        if reader.session not in sessions:
+        role = roles.get(connection.reader.session)
+        if role is None:
             found.append((room, connection, SIGNED_OUT))
-        elif room.pk in members and reader.user not in members[room.pk]:
-            found.append((room, connection, NOT_FOUND))
+        elif not may_read(role, private=private.get(room.pk, True), belongs=False):
+            by_membership.append((room, connection))
+    belonging = set(
+        Membership.objects.filter(
+            room_id__in={room.pk for room, _connection in by_membership},
+            user_id__in={connection.reader.user for _room, connection in by_membership},
+        ).values_list("room_id", "user_id")
+    )
+    found += [
+        (room, connection, NOT_FOUND)
+        for room, connection in by_membership
+        if (room.pk, connection.reader.user) not in belonging
+    ]
     return found
 
 
-def _allowed(
-    sessions: set[str], users: set[int], rooms: set[int]
-) -> tuple[set[str], dict[int, set[int]]]:
-    """Which of the sessions are still good, and their accounts; who belongs to the private rooms."""
+def _roles(sessions: set[str]) -> dict[str, str]:
+    """Those of the sessions that are still good, and their accounts, and the role of each."""
     live = Session.objects.filter(
         session_key__in=sessions, expire_date__gt=timezone.now(), user__is_active=True
     )
-    members: dict[int, set[int]] = {
-        room: set()
-        for room in Room.objects.filter(pk__in=rooms, private=True).values_list("pk", flat=True)
-    }
-    belonging = Membership.objects.filter(room_id__in=members, user_id__in=users)
-    for room, user in belonging.values_list("room_id", "user_id"):
-        members[room].add(user)
-    return set(live.values_list("session_key", flat=True)), members
+    return dict(live.values_list("session_key", "user__role"))

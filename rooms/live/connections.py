@@ -84,6 +84,9 @@ class Connection(Protocol):
     def push_people(self, people: People) -> None:
         """Who is here and who is writing now."""
 
+    def push_look(self, frame: Frame) -> None:
+        """Somebody whom the room shows is called or pictured otherwise, as the frame has it."""
+
     def push_news(self, news: News) -> None:
         """What changed in the reader's list of rooms."""
 
@@ -99,10 +102,12 @@ class Connection(Protocol):
 
 @dataclass(slots=True)
 class OpenRoom:
-    """A room with a page open in this process. `version` is what its connections have been sent."""
+    """A room with a page open in this process. `version` is what its connections have been sent, and
+    `number` the last message that was there with it."""
 
     pk: int
     version: int
+    number: int = 0
     connections: set[Connection] = field(default_factory=set)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     heard: list[dict[str, Any]] = field(default_factory=list)  # events not pushed yet

@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
@@ -93,7 +93,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
     - `resume` with `after`, the page's cursor: answered with everything after it as HTML, then with
       every change as it comes.
     - `typing`: the reader is writing.
-    - `message` with `key` and `text`: posts, as the form does. Answered `{"type": "stored", "key",
+    - `message` with `key` and `text`, and `reply` with the number of a message if it replies to one:
+      posts, as the form does. Answered `{"type": "stored", "key",
       "number"}` or `{"type": "refused", "key", "error"}`. For programs: a page posts over HTTP.
 
     Whatever else comes is answered `{"type": "error", "error"}` and changes nothing.
@@ -194,6 +195,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.held = []
         room = await hub().enter(self.room_id, self)
         missed = await in_db(catch_up)(self.room_id, int(after), self.reader.variant)
+        if missed:
+            hub().elsewhere.caught_up(self.room_id, self.reader.user)
         for html in missed:
             self.push(Frame(html))
             await self._taken()
@@ -215,13 +218,16 @@ class RoomConsumer(AsyncWebsocketConsumer):
         announcements.presence_changed(self.room_id)
 
     async def message(self, frame: dict[str, Any]) -> None:
-        key, text = frame.get("key"), frame.get("text")
+        key, text, reply = frame.get("key"), frame.get("text"), frame.get("reply")
         if not isinstance(key, str) or not isinstance(text, str):
             self.error(_("A message needs “key” and “text”, both strings."))
             return
+        if reply is not None and type(reply) is not int:
+            self.error(_("“reply” is the number of the message that this one replies to."))
+            return
         answer: dict[str, Any]
         try:
-            number = await in_db(self._post)(text, key)
+            number = await in_db(self._post)(text, key, reply)
             answer = {"type": "stored", "key": key, "number": number}
         except MessageRefused as refusal:
             answer = {"type": "refused", "key": key, "error": " ".join(refusal.messages)}
@@ -229,9 +235,9 @@ class RoomConsumer(AsyncWebsocketConsumer):
             answer = {"type": "refused", "key": key, "error": _("This room is not open to you.")}
         self.push(Frame(json.dumps(answer)))
 
-    def _post(self, text: str, key: str) -> int:
+    def _post(self, text: str, key: str, reply: int | None) -> int:
         """Whether they may is asked again by the verb: the socket may be older than the answer."""
-        return Room(pk=self.room_id, slug=self.slug).post(self.user, text, key).number
+        return Room(pk=self.room_id, slug=self.slug).post(self.user, text, key, reply=reply).number
 
     # What goes (the hub calls these)
 
@@ -266,6 +272,9 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     def push_people(self, people: People) -> None:
         self.push(_people(people, self.slug, self.reader.variant))
+
+    def push_look(self, frame: Frame) -> None:
+        self.push(frame)
 
     def push_news(self, news: News) -> None:
         self.push(Frame(news.as_html(self.reader.variant)))
@@ -310,15 +319,29 @@ def _alive(version: int) -> Frame:
     return Frame(fragments.alive(version))
 
 
+class Missed(NamedTuple):
+    """Frames that take a page to the present, and the number of the last message that came."""
+
+    frames: list[str]
+    number: int | None
+
+
 def catch_up(room_id: int, after: int, variant: Variant) -> list[str]:
     """Frames that take a page from version `after` to the present, however far that is."""
+    return missed(room_id, after, variant).frames
+
+
+def missed(room_id: int, after: int, variant: Variant) -> Missed:
+    """As `catch_up`, and what a page that shows it has shown."""
     if entrance.version(room_id) == after:
-        return []
+        return Missed([], None)
     room = Room.objects.get(pk=room_id)
     steps = room.steps_after(after)
     if steps is not None and not fragments.too_far(steps):
         frames = fragments.frames(steps, variant)
         if sum(map(len, frames)) <= CATCH_UP_SIZE:
-            return frames
+            posted = [step.row.number for step in steps if step.posts and step.row]
+            return Missed(frames, max(posted, default=None))
     room, part = parts.current(room, variant)
-    return [fragments.whole_list(part.html, room.version, part.older, room.slug, variant)]
+    whole = fragments.whole_list(part.html, room.version, part.older, room.slug, variant)
+    return Missed([whole], part.last)

@@ -15,9 +15,11 @@ socket's catch-up and its live frames may overlap in any order, and each change 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -25,24 +27,28 @@ from django.utils.formats import date_format
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ..models import Row
 from ..models.user import FACE_HUES, initials
-from ..text import is_only_emoji, to_html
+from ..text import is_only_emoji, summary, to_html
+from . import attached
 from .moulds import mould
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..context import RoomItem
-    from ..models import Step
+    from ..models import Quote, Reaction, Step
     from ..models.profile import Status
+    from ..models.user import Look
 
 KEY_HERE = "the-key"
-ROWS_KEPT = 10_000  # rendered rows of about 1.5 kB each
+ROWS_KEPT = 10_000  # rendered rows of about 0.6 kB each
 FACES_KEPT = 10_000
 FRAME_ROWS = 50  # a frame of a thousand rows is one long task in the browser
 GUARDS = 64  # cursors that one selector may name
+EXCERPT = 100  # characters of an original that a reply shows
 ROW_GAPS = (
     "number",
     "address",
@@ -55,9 +61,12 @@ ROW_GAPS = (
     "clock",
     "date",
     "day",
+    *("quote", "reactions", "replies"),
     "swap",
+    "files",
+    "previews",
 )
-STEP_GAPS = ("version", "cursor", "row", "append_to", "title")
+STEP_GAPS = ("version", "cursor", "row", "append_to", "title", "pins")
 PEOPLE_SHOWN = (
     50  # of more there is only the number: everybody would be sent the list with each change
 )
@@ -85,8 +94,6 @@ class Person(NamedTuple):
 
     pk: int
     name: str
-    initials: str
-    hue: int
     face: str = ""  # version of the picture, if there is one
     status: Status | None = None
     undisturbed: bool = False  # not to be disturbed just now
@@ -95,8 +102,17 @@ class Person(NamedTuple):
 @lru_cache(maxsize=FACES_KEPT)
 def face(pk: int, name: str, version: str) -> SafeString:
     """Somebody's picture, or the initials of their name where the version is empty."""
+    return _face(pk, name, version)
+
+
+def _face(pk: int, name: str, version: str, swap: str = "") -> SafeString:
     person = {"pk": pk, "hue": pk % FACE_HUES, "initials": initials(name), "face": version}
-    return render_to_string("_face.html", {"person": person})
+    return render_to_string("_face.html", {"person": person, "swap": mark_safe(swap)})
+
+
+def own_face(pk: int, now: Look) -> SafeString:
+    """Put in the place of the reader's own at the edge of every page."""
+    return _face(pk, *now, f".self[data-person='{pk}']>.face")
 
 
 @lru_cache(maxsize=FACES_KEPT)
@@ -112,8 +128,9 @@ def _opens_day(row: Row) -> bool:
     return timezone.localdate(row.previous_at) != timezone.localdate(row.created_at)
 
 
-def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
-    """In the active variant. With `swap` it is to be put where that says, without the day it may open."""
+def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> SafeString:
+    """In the active variant. With `swap` it is to be put where that says, without the day it may open.
+    `scope` tells its id from another room's on the same page, which has no menu."""
     at = timezone.localtime(row.created_at)
     opens_day = _opens_day(row)
     shape = mould(
@@ -124,16 +141,20 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
         follows=row.continues and not opens_day,
         deleted=row.deleted,
         edited=row.edited,
+        pinned=row.pinned,
         large=is_only_emoji(row.body),
         marked=marked,
         swapped=bool(swap),
+        among_rooms=bool(scope),
+        # a message may be files alone
+        silent=not row.body,
     )
     return shape.fill(
         {
-            "number": row.number,
+            "number": f"{scope}{row.number}",
             "address": reverse("message", args=[row.slug, row.number]),
             "author": row.author,
-            "face": face(row.author, row.author_name, row.author_face),
+            "face": face(row.author, *row.look),
             "name": row.author_name,
             "card": card(row.author),
             "body": to_html(row.body),
@@ -141,17 +162,109 @@ def _row(row: Row, swap: str = "", *, marked: bool = False) -> SafeString:
             "clock": date_format(at, _("H:i")),
             "date": at.date().isoformat(),
             "day": date_format(at, _("l j F Y")) if opens_day else "",
+            "quote": _quoted(row) if row.quote else "",
+            "reactions": _reactions(row) if row.reactions else "",
+            "replies": _replies(row) if row.replies else "",
             "swap": mark_safe(swap),
+            "files": attached.of_row(row.files, row.slug) if row.files else "",
+            "previews": _previews(row) if row.previews else "",
         }
     )
 
 
+def _previews(row: Row) -> SafeString:
+    address = reverse("message", args=[row.slug, row.number])
+    return render_to_string("rooms/_previews.html", {"previews": row.previews, "address": address})
+
+
+def _quoted(row: Row) -> SafeString:
+    """The message that this one replies to."""
+    return render_to_string("rooms/_quoted.html", {"slug": row.slug, **about_original(row.quote)})
+
+
+def about_original(quote: Quote | None) -> dict[str, Any]:
+    """Template context: the `original` of a reply and one line of it; the same of none."""
+    return {
+        "original": quote,
+        "original_face": face(quote.author, *quote.look) if quote else "",
+        "excerpt": excerpt(quote) if quote else "",
+    }
+
+
+def excerpt(quote: Quote) -> str:
+    """One line of a message; of one that is files alone, what these are called."""
+    return summary(quote.text, EXCERPT) if quote.text else quote.files
+
+
+def _replies(row: Row) -> SafeString:
+    """How many there are, and the way to the thread."""
+    context = {"replies": row.replies, "address": reverse("thread", args=[row.slug, row.number])}
+    return render_to_string("rooms/_replies.html", context)
+
+
+def _reactions(row: Row) -> SafeString:
+    """What stands under a message. A button's value says who had chosen the emoji
+    when it was shown, and so whether its reader wants to choose it or to take that back."""
+    return render_to_string(
+        "rooms/_reactions.html",
+        {
+            "address": reverse("reactions", args=[row.slug, row.number]),
+            "reactions": [
+                {
+                    "emoji": reaction.emoji,
+                    "total": reaction.total,
+                    "value": " ".join([reaction.emoji, *map(str, reaction.who)]),
+                    "names": _named_first(reaction),
+                }
+                for reaction in row.reactions
+            ],
+        },
+    )
+
+
+def _named_first(reaction: Reaction) -> str:
+    """Who chose it, in a few words."""
+    names = [name for name in reaction.names if name]
+    if reaction.total > len(reaction.names):
+        names = names[:-1]
+    others = reaction.total - len(names)
+    if not names:
+        return ngettext("%(others)s person", "%(others)s people", others) % {"others": others}
+    if others:
+        sentence = ngettext(
+            "%(first)s and %(others)s more", "%(first)s and %(others)s more", others
+        )
+        return sentence % {"first": ", ".join(names), "others": others}
+    *first, last = names
+    both = {"first": ", ".join(first), "last": last}
+    return _("%(first)s and %(last)s") % both if first else last
+
+
 @lru_cache(maxsize=ROWS_KEPT)
-def row(row: Row, variant: Variant) -> SafeString:
+def row(row: Row, variant: Variant, scope: str = "") -> SafeString:
     """A message with the day that it opens, if it does: the same bytes on the page, an older page, in a
     push and in the stream. Kept under all that it depends on, so what is kept is never stale."""
     with variant.active():
-        return _row(row)
+        return _row(row, scope=scope)
+
+
+def rows_apart(shown: Iterable[Row], variant: Variant, *, among_rooms: bool = False) -> SafeString:
+    """Messages between which others may be left out: each says who speaks and, unless the one above it
+    does, on which day.
+
+    With `among_rooms` they stand on a page with those of other rooms, which offers no menu for them: so
+    none is ever put there anew, and one may follow the message above it without naming who speaks.
+    """
+    html: list[str] = []
+    above: Row | None = None
+    for each in shown:
+        next_to = above is not None and above.number == each.number - 1
+        follows = among_rooms and each.continues and next_to
+        day = above.created_at if above is not None else None
+        scope = f"{each.room}-" if among_rooms else ""
+        html.append(row(replace(each, continues=follows, previous_at=day), variant, scope))
+        above = each
+    return mark_safe("".join(html))
 
 
 def rows(shown: Iterable[Row], variant: Variant, marked: int | None = None) -> SafeString:
@@ -192,9 +305,16 @@ def _step(step: Step, variant: Variant) -> SafeString:
         swap = f"outerHTML:{_at(reached, f'~#scroll #m{step.row.number}')},.trash"
         gaps["row"] = _row(step.row, swap)
     if step.details is not None:
-        title_at = f"{_at(reached, '~.bar>#room-title')},.trash"
-        gaps["title"] = render_to_string(
-            "rooms/_title.html", {"details": step.details, "swap": mark_safe(title_at)}
+        if (
+            not step.details.direct
+        ):  # that is called otherwise by each of its people, and never anew
+            title_at = f"{_at(reached, '~.bar>#room-title')},.trash"
+            gaps["title"] = render_to_string(
+                "rooms/_title.html", {"details": step.details, "swap": mark_safe(title_at)}
+            )
+        pins_at = f"{_at(reached, '~.bar>.tools>.pins')},.trash"
+        gaps["pins"] = render_to_string(
+            "rooms/_pins.html", {"details": step.details, "swap": mark_safe(pins_at)}
         )
     shape = mould(
         "stream/step.html",
@@ -202,6 +322,7 @@ def _step(step: Step, variant: Variant) -> SafeString:
         appended="append_to" in gaps,
         replaced="row" in gaps and "append_to" not in gaps,
         titled="title" in gaps,
+        pinned="pins" in gaps,
     )
     return shape.fill(gaps)
 
@@ -249,6 +370,20 @@ def typing(writing: Sequence[Person], variant: Variant) -> str:
         return render_to_string("rooms/_typing.html", {"people": writing, "swap": True})
 
 
+def look(pk: int, now: Look) -> str:
+    """How somebody is shown now, put wherever a room's page shows them, however often."""
+    said, shown = f".message[data-author='{pk}']>.who", f"[data-person='{pk}']"
+    names = f"{said}>.name,.quoted{shown}>b,.self{shown}>.who>b"
+    return render_to_string(
+        "stream/look.html",
+        {
+            "face": _face(pk, *now, f"{said}>.face,{shown}>.face,.trash"),
+            "names": mark_safe(names),
+            "name": now.name,
+        },
+    )
+
+
 def alive(version: int) -> str:
     """The heartbeat: a page that is at `version` may trust its socket for a while and stop polling."""
     return render_to_string(
@@ -274,10 +409,19 @@ def signed_out(variant: Variant) -> str:
         return render_to_string("stream/signed_out.html")
 
 
-def in_place(row: Row, variant: Variant) -> str:
-    """A message's row put where it stands, whatever the page's cursor: for the page that asked."""
+def in_place(row: Row, variant: Variant, *, apart: bool = False) -> str:
+    """A message's row put where it stands, whatever the page's cursor: for the page that asked, on which
+    it may stand `apart` from the message before it."""
+    if apart:
+        row = replace(row, continues=False)
     with variant.active():
         return _row(row, f"outerHTML:#messages #m{row.number}")
+
+
+def fresh_menu(variant: Variant) -> str:
+    """An empty one in the place of the one that is open, which so is closed."""
+    with variant.active():
+        return render_to_string("rooms/_menu_frame.html", {"swap": True})
 
 
 def history_rows(
@@ -333,6 +477,28 @@ def refused(key: str, error: str, variant: Variant, *, new_key: str = "") -> str
         )
 
 
+@lru_cache(maxsize=len(settings.LANGUAGES))
+def new_line(language: str) -> SafeString:
+    """What stands between the messages that a reader had read when they came and the others."""
+    with translation.override(language):
+        return render_to_string("rooms/_new_line.html")
+
+
+def behind(unread: int, slug: str, first: int, language: str) -> SafeString:
+    """Above a page that does not reach back to the first message that is unread."""
+    with translation.override(language):
+        return render_to_string(
+            "rooms/_behind.html", {"unread": unread, "slug": slug, "first": first}
+        )
+
+
+@lru_cache(maxsize=1_000)
+def catch_up_link(unread: int, language: str, *, current: bool) -> SafeString:
+    """Where all that is unread stands together; `current` on that page itself."""
+    with translation.override(language):
+        return render_to_string("_catch_up_link.html", {"unread": unread, "current": current})
+
+
 @lru_cache(maxsize=ROWS_KEPT)
 def room_item(item: RoomItem, *, current: bool, language: str) -> SafeString:
     """A room in a list of rooms; `current` if the page with the list is in it."""
@@ -380,6 +546,17 @@ def blank_composers(keys: Iterable[str]) -> SafeString:
     """Empty forms of the composer's pool; they have no words in any language."""
     blank = _blank_composer()
     return mark_safe("".join(blank.replace(KEY_HERE, escape(key)) for key in keys))
+
+
+def reply_begun(
+    slug: str, quote: Quote, form: dict[str, str], urls: dict[str, str], variant: Variant
+) -> str:
+    """A form of the composer, with `key`, `line` and `lines`, says what it replies to, and takes the
+    focus: its field comes anew, with what was typed into it. The files that were chosen stay, and those
+    go on that are on their way."""
+    context = {"room": {"slug": slug}, "urls": urls, **form, **about_original(quote)}
+    with variant.active():
+        return render_to_string("stream/reply_begun.html", context)
 
 
 def blank_forms(keys: Sequence[str], variant: Variant) -> str:

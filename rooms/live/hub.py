@@ -33,9 +33,9 @@ from channels.consumer import AsyncConsumer, get_handler_name
 from django.db import connections
 
 from .. import metrics
-from ..models import Membership, Place, Room, RoomDetails, Row, Step, announcements
+from ..models import Room, RoomDetails, Row, Step, announcements
 from ..models.announcements import PLACE_GROUP, room_group
-from . import access, fragments, news, presence, threads
+from . import access, fragments, presence, threads
 from .connections import (
     NOT_FOUND,
     RESTARTING,
@@ -46,7 +46,8 @@ from .connections import (
     OpenRoom,
     TooSlow,
 )
-from .people import people_of
+from .elsewhere import Elsewhere
+from .people import people_of, shown_in
 from .ringer import Ringer
 from .threads import in_db, in_thread
 
@@ -59,8 +60,7 @@ REST = 1.0  # times as long as a room's last push took, before its next, if more
 BUSY = 0.05  # times as long; what is heard that soon was waiting for the push to end
 SWEEP = 3.0  # seconds between two looks at the database; with a dead channel layer messages take as long
 PRESENCE_INTERVAL = 0.3  # seconds; comings and goings in between are one push
-READ_DELAY = 0.5  # seconds from "something is new" to marking it read for those who look on
-NEWS_DELAY = 1.0  # seconds from "something is new" to telling those who look elsewhere
+NEWS_CHECK = 10.0  # seconds; what pages should have been told of other rooms, and were not
 HEARTBEAT = 10.0  # seconds; a page whose socket is silent for 25 goes back to polling
 ACCESS_CHECK = 15.0  # seconds; ends what an announcement that got lost should have ended
 DRAIN_AT_ONCE = 50  # connections that a process that ends closes together …
@@ -80,27 +80,27 @@ class Hub(AsyncConsumer):
         self._moved: set[tuple[int, int]] = set()  # room and reader that came or went
         self._unseen: set[int] = set()  # rooms whose presence is to be looked at
         self._look = asyncio.Event()
-        self._stirred: dict[int, float] = {}  # rooms, and when each was last heard of
-        self._stirred_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self.ringer = Ringer(self.hear)
+        self.elsewhere = Elsewhere(self)
         self.closed_as_too_slow = 0  # connections, since the process began
 
     # Life
 
     def start(self) -> None:
-        self._start(self.run())
+        self.begin(self.run())
         self.ringer.loop = asyncio.get_running_loop()
-        self._start(self.ringer.run())
+        self.begin(self.ringer.run())
         announcements.ring_by(self.ringer.ring)
 
     async def run(self) -> None:
         """Listen until cancelled; begin anew should listening itself fail."""
-        self._start(self._every(SWEEP, self._sweep))
-        self._start(self._every(presence.RENEWAL, self._renew_leases))
-        self._start(self._every(HEARTBEAT, self._beat))
-        self._start(self._every(ACCESS_CHECK, self._check_access))
-        self._start(self._watch_presence())
+        self.begin(self._every(SWEEP, self._sweep))
+        self.begin(self._every(presence.RENEWAL, self._renew_leases))
+        self.begin(self._every(HEARTBEAT, self._beat))
+        self.begin(self._every(ACCESS_CHECK, self._check_access))
+        self.begin(self._every(NEWS_CHECK, self.elsewhere.check))
+        self.begin(self._watch_presence())
         while True:
             try:
                 await self({"type": "hub"}, self._receive, self._send)
@@ -125,7 +125,7 @@ class Hub(AsyncConsumer):
         """Of what was announced in this process: without a way through the channel layer, which may be
         slow, or gone. What comes back from there is known by its mark."""
         event["by"] = self.holder
-        self._start(self._handle(event))
+        self.begin(self._handle(event))
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """What the layer brings.
@@ -142,7 +142,7 @@ class Hub(AsyncConsumer):
             await getattr(self, get_handler_name(event))(event)
         except Exception:
             logger.exception("event %s was not handled", event.get("type"))
-            await self._guarded(self._sweep)
+            await self.guarded(self._sweep)
 
     async def stop(self) -> None:
         """End everything that `run` has begun, and `run` itself.
@@ -168,7 +168,7 @@ class Hub(AsyncConsumer):
             await asyncio.sleep(DRAIN_PAUSE)
         await self.ringer.rung()
 
-    def _start(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
+    def begin(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -177,9 +177,9 @@ class Hub(AsyncConsumer):
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await self._guarded(work)
+            await self.guarded(work)
 
-    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except Exception:
@@ -207,8 +207,8 @@ class Hub(AsyncConsumer):
             room = self.rooms.get(room_id)
             if room is None:
                 joined = await self._join(room_group(room_id))
-                version = await in_db(self._version)(room_id)
-                room = self.rooms[room_id] = OpenRoom(room_id, version, joined=joined)
+                version, number = await in_db(self._version)(room_id)
+                room = self.rooms[room_id] = OpenRoom(room_id, version, number, joined=joined)
             room.connections.add(connection)
             room.empty_since = None
         self._moved.add((room_id, connection.reader.user))
@@ -216,8 +216,9 @@ class Hub(AsyncConsumer):
         return room
 
     @staticmethod
-    def _version(room_id: int) -> int:
-        return Room.objects.values_list("version", flat=True).get(pk=room_id)
+    def _version(room_id: int) -> tuple[int, int]:
+        """The room's version and the number of its last message."""
+        return Room.objects.values_list("version", "last_number").get(pk=room_id)
 
     def leave(self, room_id: int, connection: Connection) -> None:
         """The connection is gone. Its reader stays for `GRACE` seconds unless another page is open."""
@@ -250,7 +251,7 @@ class Hub(AsyncConsumer):
         more_to_come = threads.waiting() or now < room.busy_until
         rests = room.rests_until - now
         if more_to_come and rests > 0:
-            self._start(self._push_heard_after(rests, room))
+            self.begin(self._push_heard_after(rests, room))
         else:
             await self._push_heard(room)
 
@@ -260,7 +261,7 @@ class Hub(AsyncConsumer):
             await self._push_heard(room)
         except Exception:
             logger.exception("room %s: what was heard was not pushed", room.pk)
-            await self._guarded(self._sweep)
+            await self.guarded(self._sweep)
 
     async def _push_heard(self, room: OpenRoom) -> None:
         """The events in the order of their versions; from the first gap on, the database instead."""
@@ -290,17 +291,29 @@ class Hub(AsyncConsumer):
 
     async def place_stirred(self, event: dict[str, Any]) -> None:
         """Something was said in a room; those who sit in another may want to know, but not at once."""
-        self._stirred[event["room"]] = time.monotonic()
-        if self._stirred_task is None or self._stirred_task.done():
-            self._stirred_task = self._start(self._tell_of_stirred())
+        self.elsewhere.stirred(event["room"])
+
+    async def reading_changed(self, event: dict[str, Any]) -> None:
+        """Somebody has read more or less than before, which all of their pages are to agree about."""
+        self.elsewhere.read(event["users"], event["room"])
 
     async def people_changed(self, event: dict[str, Any]) -> None:
         """Somebody is called otherwise, or belongs to other rooms than before."""
         users = set(event["users"])
-        await self._push_news(users)
+        await self.elsewhere.push(users)
         for room in self.rooms.values():
             if room.people and users & {person.pk for person in room.people.here}:
                 self.look_at_presence(room.pk)
+
+    async def look_changed(self, event: dict[str, Any]) -> None:
+        """Somebody is called or pictured otherwise: open pages follow in whatever they said."""
+        user = event["user"]
+        look, rooms = await in_db(shown_in)(user, set(self.rooms))
+        if look is None:
+            return
+        frame = Frame(fragments.look(user, look))
+        for room in [self.rooms[pk] for pk in rooms & self.rooms.keys()]:
+            self.reach(room, methodcaller("push_look", frame))
 
     async def access_ended(self, event: dict[str, Any]) -> None:
         users, room_id = set(event["users"]), event["room"]
@@ -308,6 +321,9 @@ class Hub(AsyncConsumer):
             if room_id in (None, room.pk):
                 for connection in [c for c in room.connections if c.reader.user in users]:
                     self._end(room, connection, NOT_FOUND if room_id else SIGNED_OUT)
+
+    async def access_changed(self, event: dict[str, Any]) -> None:
+        await self._check_access(set(event["users"]))
 
     async def session_ended(self, event: dict[str, Any]) -> None:
         for room in list(self.rooms.values()):
@@ -327,20 +343,21 @@ class Hub(AsyncConsumer):
         made = asyncio.get_running_loop().time()
         metrics.DELIVERIES.inc(len(room.connections))
         room.version = steps[-1].version
-        self._reach(room, lambda each: each.push_steps(steps, rendered[each.reader.variant]))
+        self.elsewhere.note_shown(room, steps)
+        self.reach(room, lambda each: each.push_steps(steps, rendered[each.reader.variant]))
         ended = asyncio.get_running_loop().time()
         room.rests_until = ended + REST * (ended - began)
         room.busy_until = ended + BUSY * (ended - began)
         metrics.RENDER.observe(made - began)
         metrics.FAN_OUT.observe(ended - made)
         writing = {person.pk for person in room.people.writing} if room.people else set()
-        finished = {step.row.author for step in steps if step.row} & writing
+        finished = {step.row.author for step in steps if step.row and step.posts} & writing
         if finished:
             entries = [(room.pk, user) for user in finished]
             await in_thread(presence.store().renew, "typing", entries, "typing", 0)
             self.look_at_presence(room.pk)
 
-    def _reach(
+    def reach(
         self,
         room: OpenRoom,
         push: Callable[[Connection], None],
@@ -375,12 +392,13 @@ class Hub(AsyncConsumer):
             metrics.GAPS.inc()
         if found is None:
             # So far behind that the pages should rather load their newest page: they resume and do.
-            room.version = await in_db(self._version)(room.pk)
+            room.version, room.number = await in_db(self._version)(room.pk)
             for connection in list(room.connections):
                 self._end(room, connection, TRY_AGAIN_LATER)
         elif found:
             logger.info("room %s: repaired %s changes", room.pk, len(found))
             await self._push(room, found)
+            self.elsewhere.stirred(room.pk)  # it may be that nobody else will say so
 
     @staticmethod
     def _steps(room_id: int, version: int) -> list[Step] | None:
@@ -426,7 +444,7 @@ class Hub(AsyncConsumer):
 
     async def _beat(self) -> None:
         for room in list(self.rooms.values()):
-            self._reach(room, methodcaller("beat", room.version))
+            self.reach(room, methodcaller("beat", room.version))
 
     # People
 
@@ -442,8 +460,8 @@ class Hub(AsyncConsumer):
             self._look.clear()
             unseen, self._unseen = self._unseen, set()
             moved, self._moved = self._moved, set()
-            await self._guarded(partial(self._note_moves, moved))
-            await self._guarded(partial(self._push_people, unseen))
+            await self.guarded(partial(self._note_moves, moved))
+            await self.guarded(partial(self._push_people, unseen))
             await asyncio.sleep(PRESENCE_INTERVAL)
 
     async def _note_moves(self, moved: set[tuple[int, int]]) -> None:
@@ -465,70 +483,22 @@ class Hub(AsyncConsumer):
             if room is None or room.people == people:
                 continue
             room.people = people
-            self._reach(room, methodcaller("push_people", people))
+            self.reach(room, methodcaller("push_people", people))
 
     async def _renew_leases(self) -> None:
         entries = [(room.pk, user) for room in self.rooms.values() for user in room.users()]
         await self._hold(entries, presence.LEASE)
 
-    # Other rooms
-
-    async def _tell_of_stirred(self) -> None:
-        """Look at each room until nothing was heard of it for `NEWS_DELAY` before: what is said within
-        `STIR_INTERVAL` after an event is announced by that event, too."""
-        while self._stirred:
-            await asyncio.sleep(READ_DELAY)
-            await self._guarded(self._mark_read)
-            await asyncio.sleep(NEWS_DELAY - READ_DELAY)
-            await self._guarded(self._mark_read)  # what was said in between has been seen as well
-            stirred, soon = set(self._stirred), time.monotonic() - NEWS_DELAY
-            self._stirred = {room: heard for room, heard in self._stirred.items() if heard > soon}
-            await self._guarded(partial(self._tell, stirred))
-
-    async def _mark_read(self) -> None:
-        for room_id in self._stirred.keys() & self.rooms.keys():
-            users = self.rooms[room_id].users()
-            if users:
-                await in_db(Room(pk=room_id).mark_read)(users)
-
-    async def _tell(self, room_ids: set[int]) -> None:
-        here = {user for room in self.rooms.values() for user in room.users()}
-        users = await in_db(self._members)(room_ids, here)
-        await self._push_news(users, stirred=room_ids)
-
-    @staticmethod
-    def _members(room_ids: set[int], among: set[int]) -> set[int]:
-        found = Membership.objects.filter(room_id__in=room_ids, user_id__in=among)
-        return set(found.values_list("user_id", flat=True))
-
-    async def _push_news(self, users: set[int], stirred: set[int] | None = None) -> None:
-        """Tell the pages of these people what their list of rooms looks like now, but not the page of
-        the one room that was `stirred`: it shows what was said itself."""
-        pages = [
-            (room, connection)
-            for room in self.rooms.values()
-            if {room.pk} != stirred
-            for connection in room.connections
-            if connection.reader.user in users
-        ]
-        if not pages:
-            return
-        items, place = await in_db(self._items)(
-            {connection.reader.user for _room, connection in pages}
-        )
-        for room, connection in pages:
-            told = news.on_page(items[connection.reader.user], room.pk, place)
-            self._reach(room, methodcaller("push_news", told), [connection])
-            await asyncio.sleep(0)  # each is rendered for one reader; others need not wait for all
-
-    @staticmethod
-    def _items(users: set[int]) -> tuple[dict[int, Any], str]:
-        return news.of_users(users), Place.objects.values_list("name", flat=True).get()
-
     # Who may still read
 
-    async def _check_access(self) -> None:
-        pages = [(room, each) for room in self.rooms.values() for each in room.connections]
+    async def _check_access(self, users: set[int] | None = None) -> None:
+        """Of these people's pages, or of all, close those that they may no longer read."""
+        pages = [
+            (room, each)
+            for room in self.rooms.values()
+            for each in room.connections
+            if users is None or each.reader.user in users
+        ]
         for room, connection, code in await access.ended(pages):
             self._end(room, connection, code)
 

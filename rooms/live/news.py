@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from django.template.loader import render_to_string
 
-from ..context import RoomItem
-from ..models import Membership
+from ..context import RoomItem, any_direct, arranged
+from ..models import unread
+from ..models.direct import talkers_of_all
+from ..models.reading import rooms_of_all
+from ..models.unread import COUNTED
 from . import fragments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from .fragments import Variant
 
@@ -25,49 +28,69 @@ class News:
     items: tuple[RoomItem, ...]
     current: int
     place: str
+    called: str = ""  # the current room, which need not be in the list
 
     @property
     def total(self) -> int:
-        """How many messages are unread in the other rooms."""
-        return sum(item.unread for item in self.items)
+        """How many messages are unread in the other rooms; no more than `COUNTED` matter."""
+        return min(COUNTED, sum(item.unread for item in self.items))
+
+    @property
+    def current_item(self) -> RoomItem | None:
+        return next((item for item in self.items if item.pk == self.current), None)
 
     @property
     def room_name(self) -> str:
-        return next((item.name for item in self.items if item.pk == self.current), "")
+        """In the active language, if it is not somebody's."""
+        return self.current_item.title if self.current_item else self.called
 
     @property
     def digest(self) -> str:
-        return blake2s(repr((self.items, self.place)).encode(), digest_size=8).hexdigest()
+        return blake2s(
+            repr((self.items, self.place, self.called)).encode(), digest_size=8
+        ).hexdigest()
 
-    def as_html(self, variant: Variant, *, room_name: str = "") -> str:
-        """Out-of-band swaps of the list and the title. An open room need not be in the reader's list:
-        then the caller says how it is called."""
+    def as_html(self, variant: Variant) -> str:
+        """Out-of-band swaps of the list and the title."""
+        with variant.active():  # a room may be called by a word of the language
+            title = fragments.tab_title(self.total, self.room_name, self.place)
+        return self._as_html(variant, title)
+
+    def beside(self, variant: Variant, tab_title: str = "", *, catching_up: bool = False) -> str:
+        """The same for a page that is no room's, whose title stays, or becomes what the caller says.
+        `catching_up` if it is the one to which the link to all that is unread leads."""
+        return self._as_html(variant, tab_title, catching_up=catching_up)
+
+    def _as_html(self, variant: Variant, tab_title: str, *, catching_up: bool = False) -> str:
+        current = self.current_item
         with variant.active():
             return render_to_string(
                 "stream/news.html",
                 {
                     "items": self.items,
                     "room": {"pk": self.current},
-                    "tab_title": fragments.tab_title(
-                        self.total, self.room_name or room_name, self.place
-                    ),
+                    "heading": current.title if current and current.direct else "",
+                    "catching_up": catching_up,
+                    "tab_title": tab_title,
                 },
             )
 
 
-def of_users(users: Iterable[int]) -> dict[int, tuple[RoomItem, ...]]:
-    """The rooms of each of the people, by name, with what is unread in each. One query."""
-    found: dict[int, list[RoomItem]] = {user: [] for user in users}
-    memberships = Membership.objects.filter(
-        user_id__in=found, room__archived_at=None
-    ).select_related("room")
-    for membership in memberships:
-        found[membership.user_id].append(RoomItem.of(membership))
-    return {user: tuple(sorted(items, key=RoomItem.order)) for user, items in found.items()}
+def of_users(users: Collection[int]) -> dict[int, tuple[RoomItem, ...]]:
+    """The list of each of the people, as `context.room_items`. Two queries, and one more if there are
+    direct conversations among these."""
+    rooms = rooms_of_all(users)
+    counts = unread.counts(rooms)
+    found = {
+        user: [RoomItem.of(room, counts[user].get(room.pk, 0), held=room.held) for room in theirs]
+        for user, theirs in rooms.items()
+    }
+    talkers = talkers_of_all(found) if any(map(any_direct, found.values())) else {}
+    return {user: tuple(arranged(items, user, talkers)) for user, items in found.items()}
 
 
-def on_page(items: Iterable[RoomItem], current: int, place: str) -> News:
-    """As the page of the `current` room shows it: nothing is unread in the room that one looks at."""
-    return News(
-        tuple(item.read() if item.pk == current else item for item in items), current, place
-    )
+def on_page(items: Iterable[RoomItem], current: int, place: str, called: str = "") -> News:
+    """As the page of the `current` room shows it: nothing is unread in the room that one looks at, but
+    for what one holds unread. A room that is not among the items has to be `called` something."""
+    shown = tuple(item.seen() if item.pk == current else item for item in items)
+    return News(shown, current, place, called)

@@ -1,8 +1,8 @@
 """Pages of history as HTML, kept as long as they are what the database has.
 
-All that a row shows changes with the room's version, but for one thing: how its author is shown, by name
-and face. So a part is kept under the version, and with the looks of the authors in it; who shows it
-compares them with the looks of now, which a page reads anyway, of those who are here. So whoever is
+All that a row shows changes with the room's version, but for one thing: how people are shown in it, by
+name and face. So a part is kept under the version, and with the names and faces that stand in it; who
+shows it compares them with those of now, which a page reads anyway, of those who are here. So whoever is
 called or pictured otherwise is so at once, without any process having to be told.
 """
 
@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
+
+from django.utils.safestring import mark_safe
 
 from ..models.reading import seen_of
 from . import fragments
@@ -23,21 +26,31 @@ if TYPE_CHECKING:
 
     from ..models import Room
     from ..models.reading import Seen
-    from ..models.user import Look
     from .fragments import Variant
 
 SIZE_KEPT = 16 * 1024 * 1024  # characters; a page of short messages has some 75,000
+
+
+class Start(NamedTuple):
+    """Where a message begins in a part: in characters, with the day that it opens."""
+
+    at: int
+    number: int
+    author: int
+    deleted: bool
 
 
 class Part(NamedTuple):
     """Consecutive rows, and what is known of those around them."""
 
     html: SafeString
+    starts: tuple[Start, ...]
     first: int | None
     last: int | None
     has_older: bool
     has_newer: bool
-    looks: dict[int, Look]  # of the authors
+    names: dict[int, str]  # of everybody whom a row names
+    faces: dict[int, str]  # of everybody whom a row pictures, see `Look`
 
     @property
     def older(self) -> int | None:
@@ -49,10 +62,29 @@ class Part(NamedTuple):
         """The number after which there is more."""
         return self.last if self.has_newer else None
 
-    def looks_hold(self, now: Mapping[int, Seen]) -> bool:
-        return all(
-            author in now and now[author].look == look for author, look in self.looks.items()
+    def first_for(self, reader: int, after: int) -> int | None:
+        """The number of the first message after a number that can be unread for the reader."""
+        return next(
+            (
+                start.number
+                for start in self.starts
+                if start.number > after and start.author != reader and not start.deleted
+            ),
+            None,
         )
+
+    def with_line(self, line: str, before: int) -> SafeString:
+        """The rows with a line of the reader's own before a message, if there is one above it."""
+        at = next(start.at for start in self.starts if start.number == before)
+        if not at and not self.has_older:
+            return self.html
+        return mark_safe(self.html[:at] + line + self.html[at:])
+
+    def holds(self, now: Mapping[int, Seen]) -> bool:
+        """Whether everybody in it, all of `names`, is shown so now."""
+        return all(
+            user in now and now[user].look.name == name for user, name in self.names.items()
+        ) and all(now[user].look.face == face for user, face in self.faces.items())
 
 
 class _Key(NamedTuple):
@@ -101,7 +133,7 @@ def kept(
     room: Room, variant: Variant, *, before: int | None = None, after: int | None = None
 ) -> Part | None:
     """The part of `Room.history` for `room` as it was read just now, if it was made before. It may be
-    shown only if its `looks_hold`."""
+    shown only if it `holds`."""
     return _parts.get(_key(room, variant, before, after))
 
 
@@ -110,7 +142,7 @@ def current(
 ) -> tuple[Room, Part]:
     """The part, kept if that may be shown and else made, and the room at that moment."""
     part = kept(room, variant, before=before, after=after)
-    if part is not None and part.looks_hold(seen_of(part.looks)):
+    if part is not None and part.holds(seen_of(part.names)):
         return room, part
     return made(room, variant, before=before, after=after)
 
@@ -120,13 +152,20 @@ def made(
 ) -> tuple[Room, Part]:
     """The part out of the database, and the room at that moment."""
     history = room.history(before=before, after=after)
+    html = [fragments.row(row, variant) for row in history.rows]
+    ends = accumulate(map(len, html), initial=0)
     part = Part(
-        fragments.rows(history.rows, variant),
+        mark_safe("".join(html)),
+        tuple(
+            Start(at, row.number, row.author, row.deleted)
+            for at, row in zip(ends, history.rows, strict=False)
+        ),
         history.rows[0].number if history.rows else None,
         history.rows[-1].number if history.rows else None,
         history.has_older,
         history.has_newer,
-        {row.author: row.look for row in history.rows},
+        {user: name for row in history.rows for user, name in row.people.items()},
+        {user: look.face for row in history.rows for user, look in row.looks.items()},
     )
     _parts.keep(_key(history.room, variant, before, after), part)
     return history.room, part

@@ -5,16 +5,19 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from django.db.models import Exists, OuterRef
+
+from ..models import Membership, Message, Room
 from ..models.reading import seen_of
-from ..models.user import FACE_HUES, initials
 from . import fragments, presence
 from .connections import People
 from .threads import in_db, in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from ..models.reading import Seen
+    from ..models.user import Look
 
 PEOPLE_KEPT = 10_000  # of whom it is kept how they are shown
 
@@ -30,10 +33,7 @@ async def people_of(room_ids: Iterable[int]) -> dict[int, People]:
 
 @lru_cache(maxsize=PEOPLE_KEPT)
 def _person(pk: int, seen: Seen) -> fragments.Person:
-    name, face = seen.look
-    return fragments.Person(
-        pk, name, initials(name), pk % FACE_HUES, face, seen.status, seen.undisturbed
-    )
+    return fragments.Person(pk, *seen.look, seen.status, seen.undisturbed)
 
 
 def named(here: dict[int, set[int]], writing: dict[int, set[int]]) -> dict[int, People]:
@@ -63,6 +63,16 @@ def named_with(
 def everybody(users: set[int]) -> tuple[fragments.Person, ...]:
     """All of them by name, however many."""
     return _listed(users, seen_of(users))
+
+
+def shown_in(user: int, rooms: Collection[int]) -> tuple[Look | None, set[int]]:
+    """How somebody is shown now, and in which of the rooms pages may show them: where they belong and
+    where they said something. Two queries."""
+    seen = seen_of([user]).get(user)
+    belongs = Membership.objects.filter(room=OuterRef("pk"), user=user)
+    said = Message.objects.filter(room=OuterRef("pk"), author=user)
+    found = Room.objects.filter(Exists(belongs) | Exists(said), pk__in=rooms)
+    return seen and seen.look, set(found.values_list("pk", flat=True))
 
 
 def _listed(users: Iterable[int], seen: Mapping[int, Seen]) -> tuple[fragments.Person, ...]:

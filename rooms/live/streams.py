@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 
-from ..models import Room
+from ..models import Room, User
 from . import fragments
 from .connections import NOT_FOUND, RESTARTING, SIGNED_OUT, People, Reader
 from .hub import hub
@@ -32,8 +33,8 @@ class Stream:
     """One reader's endless page. It can only be added to: whatever changes or vanishes ends it, with a
     word to the browser to load it again."""
 
-    def __init__(self, room_id: int, slug: str, reader: Reader) -> None:
-        self.room_id, self.slug, self.reader = room_id, slug, reader
+    def __init__(self, room_id: int, slug: str, reader: Reader, new: int | None = None) -> None:
+        self.room_id, self.slug, self.reader, self.new = room_id, slug, reader, new
         self.again: int | None = 0  # seconds before the browser loads it again, if it is to
         self.queue: asyncio.Queue[str | Step | None] = asyncio.Queue(QUEUE)
 
@@ -45,6 +46,9 @@ class Stream:
 
     def push_people(self, people: People) -> None:
         self._put(self._people(people))
+
+    def push_look(self, frame: Frame) -> None:
+        """What stands there stays; the list of who is here shows it."""
 
     def push_news(self, news: News) -> None:
         with self.reader.variant.active():
@@ -79,19 +83,25 @@ class Stream:
         """HTML, piece by piece, until the reader leaves."""
         room = await hub().enter(self.room_id, self)
         try:
-            history = await database_sync_to_async(self._history)()
-            yield self._head(history)
+            history, name = await database_sync_to_async(self._history)()
+            hub().elsewhere.caught_up(self.room_id, self.reader.user)
+            yield self._head(history, name)
             if room.people is not None:
                 yield self._people(room.people)
             async for piece in self._live(history.room.version):
                 yield piece
             if self.again is not None:
-                yield render_to_string("stream/plain_again.html", {"seconds": self.again})
+                yield render_to_string(
+                    "stream/plain_again.html", {"seconds": self.again, "new": self.new or ""}
+                )
         finally:
             hub().leave(self.room_id, self)
 
-    def _history(self) -> History:
-        return Room.objects.get(pk=self.room_id).history()
+    def _history(self) -> tuple[History, str]:
+        """The newest messages, and what the reader calls the room."""
+        room = Room.objects.get(pk=self.room_id)
+        with self.reader.variant.active():
+            return room.history(), room.called_by(User(pk=self.reader.user))
 
     async def _live(self, version: int) -> AsyncIterator[str]:
         ends = asyncio.get_running_loop().time() + LIFETIME
@@ -114,14 +124,22 @@ class Stream:
             yield fragments.row(piece.row, self.reader.variant)
             version = piece.version
 
-    def _head(self, history: History) -> str:
+    def _head(self, history: History, name: str) -> str:
         variant = self.reader.variant
+        read = [row for row in history.rows if self.new is None or row.number < self.new]
+        new = history.rows[len(read) :]
+        line = (
+            fragments.new_line(variant.language)
+            if new and (read or history.has_older)
+            else SafeString()
+        )
         with variant.active():
             return render_to_string(
                 "stream/plain_head.html",
                 {
-                    "rows": fragments.rows(history.rows, variant),
+                    "rows": fragments.rows(read, variant) + line + fragments.rows(new, variant),
                     "room": history.room,
+                    "name": name,
                     "user": self.reader.user,
                     "older": history.rows[0].number if history.has_older else None,
                 },

@@ -4,32 +4,51 @@ Every verb that changes something lives on the object that it changes, runs in o
 announces the change after the commit. Nothing here knows of requests, sockets or HTML.
 """
 
+from .attachment import Attachment, File, Shelf
 from .chore import Chore
-from .errors import KeyUsed, MessageRefused, RoomClosed
+from .errors import FileRefused, KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed, TooManyPeople
 from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
+from .permissions import PlaceStanding, Role, Standing
 from .place import Place
+from .preview import LinkPreview, Preview, PreviewPicture
 from .profile import Profile
+from .quote import Quote
+from .reactions import Reaction
 from .room import History, Room, RoomDetails, Step
 from .session import Session
 from .user import User
 
 __all__ = [
+    "Attachment",
     "Chore",
+    "File",
+    "FileRefused",
     "History",
     "Invitation",
     "KeyUsed",
+    "LinkPreview",
     "Membership",
     "Message",
     "MessageRefused",
+    "ModeratorsOnly",
     "Place",
+    "PlaceStanding",
+    "Preview",
+    "PreviewPicture",
     "Profile",
+    "Quote",
+    "Reaction",
+    "Role",
     "Room",
     "RoomClosed",
     "RoomDetails",
     "Row",
     "Session",
+    "Shelf",
+    "Standing",
     "Step",
+    "TooManyPeople",
     "User",
 ]

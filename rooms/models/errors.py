@@ -28,3 +28,33 @@ class RoomClosed(MessageRefused):
             _("This room is archived: it can be read, but nobody can write in it."),
             code="archived",
         )
+
+
+class ModeratorsOnly(MessageRefused):
+    """The room's moderators alone write in it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "Only moderators write in this room now. Your text was not sent: copy it if you need it."
+            ),
+            code="moderators_only",
+        )
+
+
+class TooManyPeople(ValidationError):
+    """More people than a direct conversation may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            _(
+                "At most %(most)s people can talk directly, you included. For more, make a private room"
+                " and add them to it."
+            ),
+            code="too_many",
+            params={"most": most},
+        )
+
+
+class FileRefused(MessageRefused):
+    """A file cannot be taken; the text says why."""

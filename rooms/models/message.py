@@ -8,25 +8,43 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ..text import links
+from . import announcements, posting, reactions
+from .attachment import Attachment, File, files_of
 from .errors import MessageRefused
+from .permissions import demand
+from .preview import (
+    PREVIEWS,
+    Preview,
+    PreviewPicture,
+    as_kept,
+    ask_for_previews,
+    previews_of,
+    removed_from,
+)
+from .quote import Quote
+from .reactions import Reaction, Stored, clean_emoji
+from .searching import index
 from .user import Look, User
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
     from .room import Room
 
 BODY_LENGTH = 4_000  # characters; a long page of text, and far below the socket's limit for a frame
 KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 RUN = 10  # messages; then the next names its author again, so that no screen is without a name
+ANSWERS_AT_ONCE = 300  # as many as one statement stamps
 GROUPED = timedelta(minutes=7)  # a message that soon after one by the same author continues it
 
 
-def clean_body(body: str) -> str:
+def clean_body(body: str, *, may_be_empty: bool = False) -> str:
     """The text as it will be stored. Raises `MessageRefused` if there is none, or too much of it."""
     body = body.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "").strip("\n").rstrip()
     try:
@@ -36,6 +54,8 @@ def clean_body(body: str) -> str:
             _("This text has a character that is cut in half. Send it whole."), code="not_text"
         ) from None
     if not body.strip():
+        if may_be_empty:
+            return ""
         raise MessageRefused(_("There is nothing in this message. Write something."), code="empty")
     if len(body) > BODY_LENGTH:
         over = len(body) - BODY_LENGTH
@@ -61,8 +81,11 @@ def clean_key(key: str) -> str:
     return key
 
 
-def digest(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()[:32]
+def digest(body: str, files: Iterable[Attachment] = ()) -> str:
+    """Tells two messages apart that were sent with the same key. The same files chosen once more are the
+    same."""
+    said = "\0".join([body, *(f"{file.name}\0{file.size}" for file in files)])
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +103,36 @@ class Row:
     posted_version: int
     author: int
     author_name: str
-    author_face: str
     body: str
     created_at: datetime
     edited: bool
     deleted: bool
     continues: bool
     previous_at: datetime | None
+    # What most messages have not is left out of their data.
+    author_face: str = ""  # see `Look`
+    files: tuple[File, ...] = ()
+    previews: tuple[Preview, ...] = ()
+    reactions: tuple[Reaction, ...] = ()
+    quote: Quote | None = None  # of the message that this one replies to
+    replies: int = 0  # in the thread that this message began
+    pinned: bool = False
+
+    @property
+    def people(self) -> dict[int, str]:
+        """Everybody whose name stands in the row."""
+        people = {user: look.name for user, look in self.looks.items()}
+        for reaction in self.reactions:
+            people |= reaction.people
+        return people
+
+    @property
+    def looks(self) -> dict[int, Look]:
+        """Everybody whose face stands in the row, too."""
+        looks = {self.author: self.look}
+        if self.quote is not None:
+            looks[self.quote.author] = self.quote.look
+        return looks
 
     @property
     def look(self) -> Look:
@@ -94,20 +140,28 @@ class Row:
         return Look(self.author_name, self.author_face)
 
     def as_data(self) -> dict[str, Any]:
-        """Strings, numbers and booleans only."""
-        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        """Strings, numbers and booleans only, and lists of them."""
+        data = {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
         data["created_at"] = self.created_at.isoformat()
         data["previous_at"] = self.previous_at and self.previous_at.isoformat()
         return data
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Row:
-        previous = data["previous_at"]
+        previous, quote = data["previous_at"], data.get("quote")
         return cls(
             **{
                 **data,
                 "created_at": datetime.fromisoformat(data["created_at"]),
                 "previous_at": previous and datetime.fromisoformat(previous),
+                "files": tuple(File(*each) for each in data.get("files", ())),
+                "previews": tuple(Preview(*each) for each in data.get("previews", ())),
+                "reactions": tuple(map(Reaction.from_data, data.get("reactions", ()))),
+                "quote": quote and Quote(*quote),
             }
         )
 
@@ -130,6 +184,32 @@ class Message(models.Model):
     # What its row shows of the message before it, decided once, for ever, when it is posted.
     continues = models.BooleanField(default=False)
     previous_at = models.DateTimeField(null=True)
+    # What its row shows of its files, as JSON; most have none.
+    files = models.TextField(blank=True, default="", db_default="")
+    previews = models.JSONField(
+        null=True, help_text=_("What is shown of its links, and of which links nothing is to be.")
+    )
+    preview_pictures = models.ManyToManyField(PreviewPicture, related_name="shown_in")
+    reactions: models.JSONField[Stored | None, Stored | None] = models.JSONField(
+        null=True, help_text=_("[[emoji, [user, …]], …], see `reactions.py`.")
+    )
+
+    reply_to = models.ForeignKey(
+        "self", models.SET_NULL, null=True, related_name="answers", db_index=False
+    )
+    thread = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        related_name="threaded",
+        db_index=False,
+        help_text=_("The message that began it, of each reply in it."),
+    )
+    replies = models.PositiveIntegerField(
+        default=0, db_default=0, help_text=_("In the thread that it began, but for deleted ones.")
+    )
+
+    pinned_at = models.DateTimeField(null=True)
 
     objects: ClassVar[models.Manager[Message]] = models.Manager()
 
@@ -138,13 +218,41 @@ class Message(models.Model):
             models.UniqueConstraint(fields=["room", "number"], name="one_message_per_number"),
             models.UniqueConstraint(fields=["room", "author", "key"], name="one_message_per_key"),
         ]
-        indexes = [models.Index(fields=["room", "version"], name="message_by_version")]
+        indexes = [
+            models.Index(fields=["room", "version"], name="message_by_version"),
+            models.Index(
+                fields=["id"],
+                name="message_with_previews",
+                condition=models.Q(previews__isnull=False),
+            ),
+            # Most messages are no replies, and cost these nothing.
+            models.Index(
+                fields=["reply_to"],
+                condition=models.Q(reply_to__isnull=False),
+                name="message_by_original",
+            ),
+            models.Index(
+                fields=["thread", "number"],
+                condition=models.Q(thread__isnull=False),
+                name="message_by_thread",
+            ),
+            models.Index(
+                fields=["room", "pinned_at"],
+                condition=models.Q(pinned_at__isnull=False),
+                name="message_by_pin",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.room_id}/{self.number}"
 
-    def as_row(self, room: Room, author: User) -> Row:
-        """The room and author are named so that the caller, not a query in a loop, brings them."""
+    def as_row(self, room: Room, author: User, names: Mapping[int, str] | None = None) -> Row:
+        """The room and author are named so that the caller, not a query in a loop, brings them; so are
+        the `names` of who reacted (`reactions.names_in`) and the original of a reply with its author.
+        Without these they are read, if there are any.
+        """
+        if names is None:
+            names = reactions.names_in([self.reactions])
         return Row(
             room=room.pk,
             slug=room.slug,
@@ -160,10 +268,13 @@ class Message(models.Model):
             deleted=self.deleted_at is not None,
             continues=self.continues,
             previous_at=self.previous_at,
+            files=files_of(self.files),
+            previews=previews_of(self.previews),
+            reactions=reactions.shown(self.reactions, names),
+            quote=Quote.of(self.reply_to) if self.reply_to and not self.deleted_at else None,
+            replies=self.replies,
+            pinned=self.pinned_at is not None,
         )
-
-    def may_be_changed_by(self, user: User) -> bool:
-        return self.author_id == user.pk and self.deleted_at is None
 
     def edit(self, body: str, *, by: User) -> bool:
         """Give the message another text. Raises `MessageRefused` or `PermissionDenied`.
@@ -171,33 +282,169 @@ class Message(models.Model):
         A text equal to the present one changes nothing, so that a repeated form is harmless. Returns
         whether anything has changed.
         """
-        body = clean_body(body)
+        body = clean_body(body, may_be_empty=bool(self.files))
         with self.room.changing() as room:
-            message = self._for_change(by)
+            message = self._as_now()
+            demand(room.standing_of(by).may_edit(message.author_id))
+            message.demand_words()
             if message.body == body:
                 return False
             message.body, message.edited_at, message.version = body, timezone.now(), room.step()
-            message.save(update_fields=["body", "edited_at", "version"])
+            message.keep_previews_of(links(body))
+            message.save(update_fields=["body", "edited_at", "version", "previews"])
+            index.add(message)
+            ask_for_previews(message)
             room.announce(message.as_row(room, message.author))
+            message.show_in_answers(room)
         return True
 
     def delete_for_everybody(self, *, by: User) -> bool:
-        """Erase the text and leave a tombstone. Raises `PermissionDenied`; harmless if repeated. Returns
-        whether anything has changed."""
+        """Erase the text and the files and leave a tombstone. Raises `PermissionDenied`; harmless if
+        repeated. Returns whether anything has changed."""
         with self.room.changing() as room:
-            message = self._for_change(by, may_be_deleted=True)
+            message = self._as_now()
+            demand(room.standing_of(by).may_delete(message.author_id))
             if message.deleted_at is not None:
                 return False
-            message.body, message.deleted_at, message.version = "", timezone.now(), room.step()
-            message.save(update_fields=["body", "deleted_at", "version"])
+            if message.files:
+                Attachment.discard(message.attachments.all())
+            message.body, message.files = "", ""
+            message.deleted_at, message.version = timezone.now(), room.step()
+            message.reactions, pinned, message.pinned_at = None, message.pinned_at, None
+            message.keep_previews_of([])
+            message.save(
+                update_fields=[
+                    *("body", "files", "deleted_at", "version"),
+                    *("previews", "reactions", "pinned_at"),
+                ]
+            )
+            index.remove(message)
+            room.announce(message.as_row(room, message.author))
+            message.show_in_answers(room)
+            if message.thread is not None:
+                message.thread.count_replies(-1, room.step())
+                room.announce(message.thread.as_row(room, message.thread.author))
+            if pinned is not None:
+                room.count_pins(-1)
+            announcements.room_stirred(room.pk)  # it is unread for nobody any more
+        return True
+
+    def show_previews(self, body: str, found: Sequence[Preview]) -> bool:
+        """Show what was found of the links in `body`, unless the text is another one by now, or the place
+        wants it no more. That is no edit: the words are those of the author. Returns whether anything has
+        changed. Raises `RoomClosed`."""
+        with self.room.changing() as room:
+            message = self._as_now()
+            if message.body != body or message.deleted_at is not None:
+                return False
+            if not posting.links_are_previewed(lock=True):
+                return False
+            removed = removed_from(message.previews)
+            wanted = [each for each in found if each.address not in removed]
+            return message.change_previews(room, wanted[:PREVIEWS], removed)
+
+    def remove_preview(self, key: str, *, by: User) -> bool:
+        """Show nothing of a link any more, as long as it is in the text. Raises `MessageRefused` or
+        `PermissionDenied`; harmless if repeated. Returns whether anything has changed."""
+        with self.room.changing() as room:
+            message = self._as_now()
+            demand(room.standing_of(by).may_remove_previews(message.author_id))
+            message.demand_words()
+            before = previews_of(message.previews)
+            kept = [each for each in before if each.key != key]
+            removed = [each.address for each in before if each.key == key]
+            if not removed:
+                return False
+            return message.change_previews(room, kept, removed_from(message.previews) + removed)
+
+    def change_previews(self, room: Room, wanted: Sequence[Preview], removed: list[str]) -> bool:
+        """Under the lock of `room`, of the message as it is now. Returns whether anything has changed."""
+        before = self.previews
+        self._set_previews(wanted, removed)
+        if self.previews == before:
+            return False
+        self.version = room.step()
+        self.save(update_fields=["previews", "version"])
+        room.announce(self.as_row(room, self.author))
+        return True
+
+    def keep_previews_of(self, addresses: Collection[str]) -> None:
+        """The text has these links now; the caller saves."""
+        if self.previews is not None:
+            kept = [each for each in previews_of(self.previews) if each.address in addresses]
+            removed = [each for each in removed_from(self.previews) if each in addresses]
+            self._set_previews(kept, removed)
+
+    def _set_previews(self, wanted: Sequence[Preview], removed: list[str]) -> None:
+        pictures = {each.picture for each in wanted if each.picture}
+        if pictures or self.previews is not None:
+            self.preview_pictures.set(PreviewPicture.objects.filter(pk__in=pictures).only("pk"))
+        self.previews = as_kept(wanted, removed)
+
+    def react(self, emoji: str, *, by: User, wanted: bool = True) -> bool:
+        """Put somebody's reaction under the message, or take it away. Who asks says which of the two, so
+        that a repeated form is harmless. Raises `MessageRefused` or `PermissionDenied`. Returns whether
+        anything has changed."""
+        emoji = clean_emoji(emoji)
+        with self.room.changing() as room:
+            message = self._as_now()
+            demand(room.standing_of(by).may_react)
+            message.demand_words()
+            changed = reactions.changed(message.reactions or [], emoji, by.pk, wanted=wanted)
+            if changed is None:
+                return False
+            message.reactions, message.version = changed or None, room.step()
+            message.save(update_fields=["reactions", "version"])
             room.announce(message.as_row(room, message.author))
         return True
 
-    def _for_change(self, by: User, *, may_be_deleted: bool = False) -> Message:
-        """The message as it is now, under the room's lock."""
-        message = Message.objects.select_related("author").get(pk=self.pk)
-        if message.author_id != by.pk:
-            raise PermissionDenied
-        if message.deleted_at is not None and not may_be_deleted:
+    def pin(self, *, by: User) -> bool:
+        """Have it among the room's pinned messages, the newest of them. Raises `MessageRefused` or
+        `PermissionDenied`; harmless if repeated. Returns whether anything has changed."""
+        return self._be_pinned(timezone.now(), by)
+
+    def unpin(self, *, by: User) -> bool:
+        """Have it there no longer. As `pin`."""
+        return self._be_pinned(None, by)
+
+    def _be_pinned(self, moment: datetime | None, by: User) -> bool:
+        with self.room.changing() as room:
+            message = self._as_now()
+            demand(room.standing_of(by).may_pin)
+            message.demand_words()
+            if (message.pinned_at is None) == (moment is None):
+                return False
+            message.pinned_at, message.version = moment, room.step()
+            message.save(update_fields=["pinned_at", "version"])
+            room.announce(message.as_row(room, message.author))
+            room.count_pins(-1 if moment is None else +1)
+        return True
+
+    def show_in_answers(self, room: Room) -> None:
+        """The rows of its answers, which quote this message as it was before, change with it: each is one
+        more step. Under `changing()`."""
+        if not (self.replies or self.thread_id):
+            return  # nobody answered
+        answers = list(
+            self.answers.filter(deleted_at=None).select_related("author").order_by("number")
+        )
+        names = reactions.names_in(answer.reactions for answer in answers)
+        for answer in answers:
+            answer.reply_to, answer.version = self, room.step()
+            room.announce(answer.as_row(room, answer.author, names))
+        Message.objects.bulk_update(answers, ["version"], batch_size=ANSWERS_AT_ONCE)
+
+    def count_replies(self, more: int, version: int) -> None:
+        """As many more are in the thread that this message began."""
+        self.replies, self.version = self.replies + more, version
+        self.save(update_fields=["replies", "version"])
+
+    def demand_words(self) -> None:
+        """Raises `MessageRefused` if there is nothing left of the message."""
+        if self.deleted_at is not None:
             raise MessageRefused(_("This message was deleted meanwhile."), code="deleted")
-        return message
+
+    def _as_now(self) -> Message:
+        """The message as it is now, under the room's lock."""
+        loaded = "author", "reply_to__author", "thread__author"
+        return Message.objects.select_related(*loaded).get(pk=self.pk)

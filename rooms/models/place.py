@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from .permissions import Role
 from .room import Room
 from .user import User
 
@@ -30,6 +31,15 @@ class Place(models.Model):
         choices=SignUp,
         default=SignUp.INVITATION,
     )
+    rooms_by_admins = models.BooleanField(
+        _("only admins make rooms"), default=False, help_text=_("Owners count as admins.")
+    )
+
+    link_previews = models.BooleanField(
+        _("show previews of links"),
+        default=False,
+        help_text=_("What the pages say of themselves that messages link to."),
+    )
 
     class Meta:
         constraints = [
@@ -38,6 +48,17 @@ class Place(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def preview_links(self, wanted: bool) -> None:
+        """Show what linked pages say of themselves from now on; or nothing, in old messages too."""
+        with transaction.atomic():
+            self.link_previews = wanted
+            self.save(update_fields=["link_previews"])
+            if not wanted:
+                from ..background import later  # noqa: PLC0415  # both need the models
+                from ..previews import take_previews_away  # noqa: PLC0415
+
+                later(take_previews_away)
 
     @classmethod
     def set_up(cls, *, name: str, sign_up: str, owner: User, first_room: str) -> Room:
@@ -49,7 +70,7 @@ class Place(models.Model):
         try:
             with transaction.atomic():
                 cls(pk=ONLY, name=name, sign_up=sign_up).save(force_insert=True)
-                owner.is_owner = True
+                owner.role = Role.OWNER
                 owner.save(force_insert=True)
                 return Room.make(name=first_room, topic="", private=False, by=owner)
         except IntegrityError as error:

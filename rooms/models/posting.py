@@ -11,30 +11,50 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection
 
+from .permissions import Standing
+from .searching import index
+
 if TYPE_CHECKING:
     from .message import Message
 
 ROOM = """
-SELECT private, archived_at IS NOT NULL, version, last_number, last_author_id, last_at, run
+SELECT private, archived_at IS NOT NULL, moderators_only,
+    version, last_number, last_author_id, last_at, run
 FROM rooms_room WHERE id = %s
 """
 AUTHOR = """
-SELECT username, display_name, face,
-    EXISTS (SELECT 1 FROM rooms_membership WHERE room_id = %s AND user_id = rooms_user.id)
-FROM rooms_user WHERE id = %s AND is_active
+SELECT rooms_user.id, username, display_name, face, role, is_moderator
+FROM rooms_user LEFT JOIN rooms_membership ON room_id = %s AND user_id = rooms_user.id
+WHERE rooms_user.id = %s AND is_active
 """
 MESSAGE = """
 INSERT INTO rooms_message (
     room_id, author_id, key, number, version, posted_version, body, posted_digest,
-    created_at, continues, previous_at
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    created_at, continues, previous_at, files, reply_to_id, thread_id
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (room_id, author_id, key) DO NOTHING
 RETURNING id
 """
+# With the words that it is found by, see searching/index.py.
+INDEXED_MESSAGE = f"""
+WITH stored AS ({MESSAGE})
+INSERT INTO rooms_search (message_id, room_id, created_at, words)
+SELECT id, %s, %s, %s::tsvector FROM stored
+RETURNING message_id
+"""  # noqa: S608  # of nothing but what stands above
 COUNTED = """
 UPDATE rooms_room SET version = %s, last_number = %s, last_author_id = %s, last_at = %s, run = %s
 WHERE id = %s
 """
+# Who writes has read what stands above. PostgreSQL takes the two in one round trip.
+READ = """
+UPDATE rooms_membership SET last_read = %s
+WHERE room_id = %s AND user_id = %s AND NOT held_unread AND last_read < %s
+"""
+READ_AND_COUNTED = f"WITH read AS ({READ}) {COUNTED}"
+
+
+PREVIEWED = "SELECT link_previews FROM rooms_place"
 
 
 class LockedRoom(NamedTuple):
@@ -42,6 +62,7 @@ class LockedRoom(NamedTuple):
 
     private: bool
     archived: bool
+    moderators_only: bool
     version: int
     last_number: int
     last_author: int | None
@@ -52,10 +73,12 @@ class LockedRoom(NamedTuple):
 class Author(NamedTuple):
     """Who posts, as they are called now."""
 
+    pk: int
     username: str
     display_name: str
     face: str
-    belongs: bool
+    role: str
+    moderator: bool | None  # None for whoever does not belong to the room
 
 
 def locked_room(room: int) -> LockedRoom | None:
@@ -67,9 +90,16 @@ def locked_room(room: int) -> LockedRoom | None:
         found = cursor.fetchone()
     if found is None:
         return None
-    private, archived, version, last_number, last_author, last_at, run = found
+    private, archived, moderators_only, version, last_number, last_author, last_at, run = found
     return LockedRoom(
-        bool(private), bool(archived), version, last_number, last_author, _moment(last_at), run
+        bool(private),
+        bool(archived),
+        bool(moderators_only),
+        version,
+        last_number,
+        last_author,
+        _moment(last_at),
+        run,
     )
 
 
@@ -78,50 +108,90 @@ def author_in(room: int, user: int) -> Author | None:
     with connection.cursor() as cursor:
         cursor.execute(AUTHOR, [room, user])
         found = cursor.fetchone()
-    return found and Author(found[0], found[1], found[2], bool(found[3]))
+    return found and Author(*found)
+
+
+def standing(room: LockedRoom, author: Author) -> Standing:
+    """How they stand to the room."""
+    return Standing(
+        user=author.pk,
+        role=author.role,
+        private=room.private,
+        archived=room.archived,
+        moderators_only=room.moderators_only,
+        belongs=author.moderator is not None,
+        moderator=bool(author.moderator),
+    )
 
 
 def store(message: Message) -> bool:
-    """Insert the message and give it its primary key. False if its author has used its key here."""
+    """Insert the message, give it its primary key and put it into the index of words. False if its author
+    has used its key here."""
+    statement, values = MESSAGE, _values(message)
+    if index.is_postgresql():  # in the same statement: a second one is a second way there and back
+        statement = INDEXED_MESSAGE
+        words = index.vector(message.room_id, message.author_id, message.body)
+        values += [message.room_id, _value(message.created_at), words]
     with connection.cursor() as cursor:
-        cursor.execute(
-            MESSAGE,
-            [
-                message.room_id,
-                message.author_id,
-                message.key,
-                message.number,
-                message.version,
-                message.posted_version,
-                message.body,
-                message.posted_digest,
-                _value(message.created_at),
-                message.continues,
-                _value(message.previous_at),
-            ],
-        )
+        cursor.execute(statement, values)
         stored = cursor.fetchone()
     if stored is None:
         return False
     (message.pk,) = stored
     message._state.adding, message._state.db = False, connection.alias
+    if not index.is_postgresql():
+        index.add(message)
     return True
 
 
-def count(message: Message, run: int) -> None:
-    """Write into the room that the message is its last, and the `run`th under its author's name."""
+def _values(message: Message) -> list[Any]:
+    return [
+        message.room_id,
+        message.author_id,
+        message.key,
+        message.number,
+        message.version,
+        message.posted_version,
+        message.body,
+        message.posted_digest,
+        _value(message.created_at),
+        message.continues,
+        _value(message.previous_at),
+        message.files,
+        message.reply_to_id,
+        message.thread_id,
+    ]
+
+
+def count(message: Message, run: int, version: int) -> None:
+    """Write into the room that the message is its last, and the `run`th under its author's name,
+    and the version that the room has with it; and that its author has read up to there, unless they hold
+    the room unread."""
+    read = [message.number, message.room_id, message.author_id, message.number]
+    counted = [
+        version,
+        message.number,
+        message.author_id,
+        _value(message.created_at),
+        run,
+        message.room_id,
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            COUNTED,
-            [
-                message.version,
-                message.number,
-                message.author_id,
-                _value(message.created_at),
-                run,
-                message.room_id,
-            ],
-        )
+        if connection.vendor == "postgresql":
+            cursor.execute(READ_AND_COUNTED, [*read, *counted])
+        else:
+            cursor.execute(READ, read)
+            cursor.execute(COUNTED, counted)
+
+
+def links_are_previewed(*, lock: bool = False) -> bool:
+    """Whether the place shows what linked pages say of themselves; with `lock`, until the end of the
+    transaction."""
+    locking = " FOR UPDATE" if lock and connection.features.has_select_for_update else ""
+    with connection.cursor() as cursor:
+        cursor.execute(PREVIEWED + locking)
+        found = cursor.fetchone()
+    return found is not None and bool(found[0])
 
 
 def _value(moment: datetime | None) -> Any:

@@ -19,8 +19,6 @@ from .user import User
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from django.db.models import QuerySet
-
 PRONOUNS_LENGTH = 30  # characters
 ABOUT_LENGTH = 300
 STATUS_LENGTH = 100
@@ -32,11 +30,6 @@ class Status(NamedTuple):
 
     emoji: str
     text: str
-
-
-def people_visible_to(reader: User) -> QuerySet[User]:  # noqa: ARG001  # all people of a place know each other
-    """Whose card and face somebody may see: the one door to them."""
-    return User.objects.all()
 
 
 class Profile(models.Model):

@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, ExpressionWrapper, FilteredRelation, Q
-from django.utils import timezone
+from django.db.models.functions import Coalesce
 
+from .called import Seen, names_of, seen_of
 from .membership import Membership
+from .permissions import Role
 from .place import Place
 from .prepared import Prepared
-from .profile import Status, holds_at, status_at
 from .room import Room
-from .user import Look, User
+from .user import User
+
+__all__ = [
+    "Seen",
+    "names_of",
+    "place",
+    "room_at",
+    "rooms_of",
+    "rooms_visible_to",
+    "seen_of",
+]
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from django.db.models import QuerySet
 
 _ROOM = [field.attname for field in Room._meta.concrete_fields]  # Django's own interface
 _MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]
 
 
-def _room(slug: Any, user: Any) -> Any:
+def _room(slug: Any, user: Any, role: str) -> Any:
     mine = FilteredRelation("memberships", condition=Q(memberships__user=user))
-    visible = Room.objects.visible_to(user).filter(slug=slug).annotate(mine=mine)
+    visible = Room.objects.visible_to(user, role).filter(slug=slug).annotate(mine=mine)
     return visible.values_list(*_ROOM, *(f"mine__{name}" for name in _MEMBERSHIP))
 
 
-_room_query = Prepared(_room, str, int)
+# What a role may see is another statement, not another value of one.
+_room_query = {role.value: Prepared(partial(_room, role=role), str, int) for role in Role}
 
 
 def room_at(slug: str, user: User) -> tuple[Room, Membership | None] | None:
     """The room at `slug`, if `user` may see it, and their membership of it, if there is one."""
-    for row in _room_query.rows(slug, user.pk):
+    for row in _room_query[user.role].rows(slug, user.pk):
         room = Room.from_db(DEFAULT_DB_ALIAS, _ROOM, row[: len(_ROOM)])
         of_membership = row[len(_ROOM) :]
         if of_membership[0] is None:
@@ -61,21 +74,40 @@ class RoomOf(NamedTuple):
     slug: str
     name: str
     private: bool
+    direct: bool
     last_number: int
     last_read: int
+    held: bool  # unread, by their own wish
 
 
+def memberships_shown() -> QuerySet[Membership]:
+    """Those whose rooms are in their people's lists, with what was active last first."""
+    shown = Q(listed=True) | Q(room__last_number__gt=0)
+    active = Coalesce("room__last_at", "room__created_at")
+    return Membership.objects.filter(shown, room__archived_at=None).order_by(active.desc(), "pk")
+
+
+_OF_ROOM = (
+    *("room_id", "room__slug", "room__name", "room__private", "room__direct"),
+    *("room__last_number", "last_read", "held_unread"),
+)
 _rooms_query = Prepared(
-    lambda user: Membership.objects.filter(user=user, room__archived_at=None).values_list(
-        "room_id", "room__slug", "room__name", "room__private", "room__last_number", "last_read"
-    ),
-    int,
+    lambda user: memberships_shown().filter(user=user).values_list(*_OF_ROOM), int
 )
 
 
 def rooms_of(user: User) -> list[RoomOf]:
-    """The rooms in use that `user` belongs to, in no order."""
+    """The rooms in use that `user` belongs to, with what was active last first."""
     return [RoomOf(*row) for row in _rooms_query.rows(user.pk)]
+
+
+def rooms_of_all(users: Collection[int]) -> dict[int, list[RoomOf]]:
+    """The same for each of these people, in one query."""
+    found: dict[int, list[RoomOf]] = {user: [] for user in users}
+    shown = memberships_shown().filter(user_id__in=found)
+    for user, *room in shown.values_list("user_id", *_OF_ROOM):
+        found[user].append(RoomOf(*room))
+    return found
 
 
 class VisibleRoom(NamedTuple):
@@ -86,77 +118,29 @@ class VisibleRoom(NamedTuple):
     name: str
     topic: str
     private: bool
+    direct: bool
     archived: bool
     members: int
     last_number: int
     last_read: int | None  # None for whoever does not belong to it
 
 
-def _visible(user: Any) -> Any:
+def _visible(user: Any, role: str) -> Any:
     mine = FilteredRelation("memberships", condition=Q(memberships__user=user))
-    rooms = Room.objects.visible_to(user).with_members().annotate(mine=mine)
+    rooms = Room.objects.visible_to(user, role).with_members().annotate(mine=mine)
+    shown = rooms.filter(Q(direct=False) | Q(mine__listed=True) | Q(last_number__gt=0))
+    active = Coalesce("last_at", "created_at")
     archived = ExpressionWrapper(Q(archived_at__isnull=False), BooleanField())
-    return rooms.values_list(
-        *("pk", "slug", "name", "topic", "private"),
+    return shown.order_by(active.desc(), "pk").values_list(
+        *("pk", "slug", "name", "topic", "private", "direct"),
         archived,
         *("members", "last_number", "mine__last_read"),
     )
 
 
-_visible_query = Prepared(_visible, int)
+_visible_query = {role.value: Prepared(partial(_visible, role=role), int) for role in Role}
 
 
 def rooms_visible_to(user: User) -> list[VisibleRoom]:
-    """The rooms that `user` may see, in no order."""
-    return [VisibleRoom(*row) for row in _visible_query.rows(user.pk)]
-
-
-class Seen(NamedTuple):
-    """Somebody as lists of people show them at a moment."""
-
-    look: Look
-    status: Status | None = None
-    undisturbed: bool = False
-
-
-@lru_cache(maxsize=10_000)
-def _plain(name: str, face: str) -> Seen:
-    """Who tells nothing, as most do: made once, as each page reads dozens."""
-    return Seen(Look(name, face))
-
-
-PEOPLE_AT_ONCE = 256  # fewer than any database takes as values of one statement
-
-
-@cache
-def _seen_query(size: int) -> Prepared:
-    return Prepared(
-        lambda *ids: User.objects.filter(pk__in=ids).values_list(
-            *("pk", "display_name", "username", "face"),
-            *("profile__status_emoji", "profile__status_text", "profile__status_until"),
-            "profile__undisturbed_until",
-        ),
-        *[int] * size,
-    )
-
-
-def seen_of(ids: Collection[int]) -> dict[int, Seen]:
-    """How these people are shown now; whoever does not exist is left out."""
-    wanted = list(ids)
-    people: dict[int, Seen] = {}
-    for start in range(0, len(wanted), PEOPLE_AT_ONCE):
-        people |= _seen_of(wanted[start : start + PEOPLE_AT_ONCE])
-    return people
-
-
-def _seen_of(wanted: list[int]) -> dict[int, Seen]:
-    size = 1 << (len(wanted) - 1).bit_length()  # so that a few statements serve for all
-    wanted += wanted[-1:] * (size - len(wanted))
-    now, people = timezone.now(), {}
-    for pk, display_name, username, face, *status, rests in _seen_query(size).rows(*wanted):
-        plain = _plain(display_name or username, face)
-        if status[0] is None:  # there is no profile
-            people[pk] = plain
-        else:
-            people[pk] = Seen(plain.look, status_at(now, *status), holds_at(now, rests))
-    return people
+    """The rooms that `user` may see, with what was active last first."""
+    return [VisibleRoom(*row) for row in _visible_query[user.role].rows(user.pk)]

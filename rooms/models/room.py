@@ -18,21 +18,27 @@ from django.db import IntegrityError, models, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import metrics
-from . import announcements, posting
-from .errors import KeyUsed, RoomClosed
+from . import announcements, direct, posting, quote, reactions, unread
+from .attachment import Attachment, files_of, shown_as_json
+from .errors import KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed, TooManyPeople
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
+from .permissions import FINDS_ROOMS, MODERATES, Standing, demand
 from .prepared import Prepared
+from .preview import ask_for_previews, previews_of
+from .quote import Quote
 from .user import User
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from django.db.models import QuerySet
 
+PINS = 100  # messages pinned in one room
 PAGE = 50  # messages of one page of history
 STEPS = (
     200  # changes worth sending one by one; a page further behind is given the newest page instead
@@ -42,10 +48,13 @@ _OF_MESSAGE = (
     *("number", "version", "posted_version"),
     *("author_id", "author__display_name", "author__username", "author__face"),
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
+    *("files", "previews"),
+    *("reactions", "replies", "pinned_at", *quote.COLUMNS),
 )
+_REACTIONS = _OF_MESSAGE.index("reactions")
 _OF_ROOM = (
-    *("name", "topic", "archived_at", "version", "details_version"),
-    *("last_number", "last_author_id", "last_at", "run"),
+    *("name", "topic", "archived_at", "moderators_only", "version", "details_version"),
+    *("last_number", "last_author_id", "last_at", "run", "pins"),
 )
 END = 1 << 62  # above every number
 RESERVED_SLUGS = frozenset({"new", "list"})  # addresses of their own under /rooms/
@@ -61,6 +70,9 @@ class RoomDetails:
     topic: str
     private: bool
     archived: bool
+    moderators_only: bool = False
+    direct: bool = False
+    pins: int = 0  # messages that are pinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +106,12 @@ class History:
 
 
 class RoomQuerySet(models.QuerySet["Room"]):
-    def visible_to(self, user: User) -> RoomQuerySet:
-        """The one door to a room: for anybody whom this leaves out, the room does not exist."""
-        return self.filter(
-            models.Q(private=False)
-            | models.Exists(Membership.objects.filter(room=models.OuterRef("pk"), user=user))
-        )
+    def visible_to(self, user: User, role: str = "") -> RoomQuerySet:
+        """The one door to a room: for anybody whom this leaves out, the room does not exist. A query
+        that is prepared for any user names their `role`."""
+        belongs = models.Exists(Membership.objects.filter(room=models.OuterRef("pk"), user=user))
+        finds = (role or user.role) in FINDS_ROOMS
+        return self.filter(models.Q(private=False) | belongs if finds else belongs)
 
     def with_members(self) -> RoomQuerySet:
         """Adds `members`, how many people belong to the room."""
@@ -120,8 +132,18 @@ class Room(models.Model):
     name = models.CharField(gettext_lazy("name"), max_length=60)
     topic = models.CharField(gettext_lazy("topic"), max_length=200, blank=True)
     private = models.BooleanField(gettext_lazy("private"), default=False)
+    direct = models.BooleanField(
+        default=False,
+        help_text=gettext_lazy("Whether it is what a few people say to each other: see direct.py."),
+    )
+    direct_key = models.CharField(  # noqa: DJ001  # of several empty ones only the first would be unique
+        max_length=64, null=True, unique=True, editable=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True, blank=True)
+    moderators_only = models.BooleanField(
+        gettext_lazy("only moderators write"), default=False, db_default=False
+    )
 
     version = models.PositiveBigIntegerField(default=0)
     details_version = models.PositiveBigIntegerField(
@@ -132,6 +154,10 @@ class Room(models.Model):
     last_at = models.DateTimeField(null=True)
     run = models.PositiveSmallIntegerField(
         default=0, help_text=gettext_lazy("How many messages the last author's name stands above.")
+    )
+
+    pins = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text=gettext_lazy("How many of its messages are pinned.")
     )
 
     objects = RoomQuerySet.as_manager()
@@ -167,28 +193,85 @@ class Room(models.Model):
                     raise
                 slug = f"{base}-{secrets.token_hex(2)}"
 
+    @classmethod
+    def direct_with(cls, people: Iterable[User], by: User) -> Room:
+        """The conversation of `by` with these people, found or begun: each set of people has one, and one
+        alone has theirs for notes. Until something was said it is in the list of `by` alone.
+
+        Raises `TooManyPeople`, or `PermissionDenied` if `by` may not write to one of them.
+        """
+        ids = {person.pk for person in people} | {by.pk}
+        if len(ids) > direct.MOST:
+            raise TooManyPeople(direct.MOST)
+        if direct.may_write_to(by).filter(pk__in=ids - {by.pk}).count() < len(ids) - 1:
+            raise PermissionDenied
+        key = direct.key_of(ids)
+        room = cls.objects.filter(direct_key=key).first()
+        if room is None:
+            room = cls(slug=direct.new_slug(), private=True, direct=True, direct_key=key)
+            try:
+                with transaction.atomic():
+                    room.save(force_insert=True)
+                    Membership.objects.bulk_create(
+                        Membership(room=room, user_id=pk, listed=pk == by.pk) for pk in ids
+                    )
+                    announcements.people_changed([by.pk])
+                return room
+            except IntegrityError:  # another of them was a moment quicker
+                room = cls.objects.get(direct_key=key)
+        with transaction.atomic():
+            if Membership.objects.filter(room=room, user=by, listed=False).update(listed=True):
+                announcements.people_changed([by.pk])
+        return room
+
+    def called_by(self, user: User) -> str:
+        """What the room is called for `user`, in the active language: a direct conversation by its
+        others."""
+        if not self.direct:
+            return self.name
+        others = self.memberships.exclude(user=user).select_related("user")
+        return direct.called(each.user.name for each in others)
+
+    def _refuse_if_direct(self) -> None:
+        """The people of a direct conversation are what it is: nothing about it can be arranged."""
+        if self.direct:
+            raise PermissionDenied
+
     @property
     def archived(self) -> bool:
         return self.archived_at is not None
 
     @property
     def details(self) -> RoomDetails:
-        return RoomDetails(self.pk, self.slug, self.name, self.topic, self.private, self.archived)
+        return RoomDetails(
+            self.pk,
+            self.slug,
+            self.name,
+            self.topic,
+            self.private,
+            self.archived,
+            self.moderators_only,
+            self.direct,
+            self.pins,
+        )
 
     def membership_of(self, user: User) -> Membership | None:
         return self.memberships.filter(user=user).first()
 
-    def may_be_managed_by(self, user: User, membership: Membership | None) -> bool:
-        """Moderators of the room, and the place's owner where the room is open to them."""
-        return (membership is not None and membership.is_moderator) or (
-            user.is_owner and (not self.private or membership is not None)
-        )
+    def standing_of(self, user: User) -> Standing:
+        """What `user` may do here. One query; who has the membership at hand asks `Standing.of`."""
+        return Standing.of(user, self, self.membership_of(user))
 
-    def change_details(self, *, name: str, topic: str) -> None:
-        """Rename the room or change its topic. Its address stays, so that links go on working."""
+    def change_details(self, *, name: str, topic: str, moderators_only: bool | None = None) -> None:
+        """Rename the room, change its topic or who writes in it. Its address stays, so that links go on
+        working."""
+        self._refuse_if_direct()
         with self.changing() as room:
-            if (room.name, room.topic) != (name, topic):
-                room.name, room.topic = name, topic
+            if moderators_only is None:
+                moderators_only = room.moderators_only
+            new = (name, topic, moderators_only)
+            if (room.name, room.topic, room.moderators_only) != new:
+                room.name, room.topic, room.moderators_only = new
                 room.details_version = room.step()
                 room.announce(None)
                 room.announce_to_members()
@@ -196,6 +279,7 @@ class Room(models.Model):
 
     def archive(self) -> None:
         """Close the room for writing; it stays readable."""
+        self._refuse_if_direct()
         with self.changing() as room:
             room.archived_at, room.details_version = timezone.now(), room.step()
             room.announce(None)
@@ -204,6 +288,7 @@ class Room(models.Model):
 
     def restore(self) -> None:
         """Open an archived room again."""
+        self._refuse_if_direct()
         with self.changing(though_archived=True) as room:
             if room.archived_at is not None:
                 room.archived_at, room.details_version = None, room.step()
@@ -215,12 +300,12 @@ class Room(models.Model):
 
     def join(self, user: User) -> Membership:
         """Come into an open room; what was said so far counts as read. Harmless if repeated."""
-        if self.private:
-            raise PermissionDenied
+        demand(Standing.of(user, self, None).may_join)
         return self._admit(user)
 
     def add(self, user: User) -> Membership:
-        """Let somebody into the room, private or open. The caller has asked `may_be_managed_by`."""
+        """Let somebody into the room, private or open. The caller has asked `may_add_people`."""
+        self._refuse_if_direct()
         return self._admit(user)
 
     def _admit(self, user: User) -> Membership:
@@ -235,54 +320,90 @@ class Room(models.Model):
 
     def remove(self, user: User) -> None:
         """End somebody's membership, by their own wish or another's. A private room is then closed to
-        them at once. Who has been there longest becomes moderator if none is left."""
+        them at once, and so is any to a guest. Who has been there longest becomes moderator if none is
+        left."""
+        self._refuse_if_direct()
         with transaction.atomic():
             Room.objects.select_for_update().get(pk=self.pk)
             ended, _by_model = Membership.objects.filter(room=self, user=user).delete()
             if not ended:
                 return
-            if not self.memberships.filter(is_moderator=True).exists():
-                eldest = self.memberships.order_by("joined_at", "pk").first()
-                if eldest is not None:
-                    eldest.is_moderator = True
-                    eldest.save(update_fields=["is_moderator"])
+            self.appoint_eldest([self.pk])
             announcements.people_changed([user.pk])
-            if self.private:
+            if not Standing.of(user, self, None).may_read:
                 announcements.access_ended([user.pk], self.pk)
 
-    def mark_read(self, user_ids: Iterable[int]) -> None:
-        """Everything said here so far has been before these people."""
-        number = Room.objects.filter(pk=self.pk).values("last_number")
-        Membership.objects.filter(
-            room=self, user_id__in=list(user_ids), last_read__lt=models.Subquery(number)
-        ).update(last_read=models.Subquery(number))
+    def appoint(self, user: User, *, moderator: bool) -> None:
+        """Make somebody who belongs to the room a moderator of it, or one no longer. Whoever is the last
+        gives it on to who has been there longest, and keeps it where there is nobody else. The caller
+        has asked `may_appoint`; raises `PermissionDenied` for somebody who can't be one."""
+        demand(not moderator or user.role in MODERATES)
+        with transaction.atomic():
+            Room.objects.select_for_update().get(pk=self.pk)
+            self.memberships.filter(user=user).update(is_moderator=moderator)
+            self.appoint_eldest([self.pk], rather_than=user)
+
+    @staticmethod
+    def appoint_eldest(rooms: Collection[int], *, rather_than: User | None = None) -> None:
+        """In those of the rooms where nobody moderates who can, whoever has belonged there longest does
+        from now on; not `rather_than` somebody who gave it up, if there is anybody else. Two queries for
+        all of the rooms, which the caller has locked."""
+        able = Membership.objects.filter(
+            room=models.OuterRef("pk"), user__is_active=True, user__role__in=MODERATES
+        )
+        gave_up = models.Case(models.When(user=rather_than, then=1), default=0)
+        eldest = able.order_by(gave_up, "joined_at", "pk").values("pk")[:1]
+        headless = Room.objects.filter(pk__in=rooms).exclude(
+            models.Exists(able.filter(is_moderator=True))
+        )
+        found = list(headless.values_list(models.Subquery(eldest), flat=True))
+        Membership.objects.filter(pk__in=found).update(is_moderator=True)
+
+    def mark_read(
+        self, user_ids: Collection[int], number: int | None = None, *, anew: bool = False
+    ) -> set[int]:
+        """Everything said here up to `number`, or so far, has been before these people. For those who
+        hold it unread only opening the room `anew` counts. Returns for whom that changed anything."""
+        return unread.mark_read(self.pk, user_ids, number, anew=anew)
 
     # Talking
 
-    def post(self, author: User, body: str, key: str) -> Message:
-        """Say something. Returns the message; a repeated key with the same text returns the one that
-        exists. In an open room, writing joins.
+    def post(
+        self,
+        author: User,
+        body: str,
+        key: str,
+        files: Sequence[int] = (),
+        *,
+        reply: int | None = None,
+    ) -> Message:
+        """Say something, with the attachments that have these keys, in reply to the message of that
+        number if there is one. Returns the message; a repeated key with the same text, files and original
+        returns the one that exists. In an open room, writing joins.
 
-        Raises `MessageRefused` (with what is wrong and what to do), `KeyUsed` or `RoomClosed`, and
-        `PermissionDenied` for an outsider of a private room; nothing is stored then.
+        Raises `MessageRefused` (with what is wrong and what to do), `KeyUsed`, `RoomClosed` or
+        `ModeratorsOnly`, and `PermissionDenied` for who may not read the room. Nothing is stored then.
         """
-        body, key = clean_body(body), clean_key(key)
+        body, key = clean_body(body, may_be_empty=bool(files)), clean_key(key)
         with transaction.atomic():
             room = posting.locked_room(self.pk)
             if room is None:
                 raise Room.DoesNotExist
-            if room.archived:
-                try:
-                    return self._said(author, body, key)
-                except Message.DoesNotExist:
-                    raise RoomClosed from None
             known = posting.author_in(self.pk, author.pk)
-            if known is None or (room.private and not known.belongs):
+            if known is None:
                 raise PermissionDenied
+            standing = posting.standing(room, known)
+            demand(standing.may_read)
+            chosen = Attachment.chosen(self, author, files) if files else []
+            posted_digest = digest(body, chosen)
+            if not standing.may_post:
+                refusal = RoomClosed if room.archived else ModeratorsOnly
+                return self._said_before(author, key, posted_digest, reply, refusal)
             author.username, author.display_name = known.username, known.display_name
             author.face = known.face
-            if not known.belongs:
+            if not standing.belongs:
                 self._admit(author)
+            original = None if reply is None else self._original(reply)
             now = timezone.now()
             continues = (
                 room.last_author == author.pk
@@ -296,29 +417,80 @@ class Room(models.Model):
                 author=author,
                 body=body,
                 key=key,
-                posted_digest=digest(body),
+                posted_digest=posted_digest,
                 created_at=now,
                 continues=continues,
                 previous_at=room.last_at,
                 version=room.version + 1,
                 posted_version=room.version + 1,
+                files=shown_as_json(chosen) if chosen else "",
+                reply_to=original,
+                thread=original and (original.thread or original),
             )
             if not posting.store(message):
-                return self._said(author, body, key)
-            posting.count(message, room.run + 1 if continues else 1)
-            row = message.as_row(self, author)
-            announcements.room_changed(self.pk, message.version, row.as_data(), None)
+                return self._said(author, key, posted_digest, reply)
+            if chosen:
+                Attachment.belong_to(message, chosen)
+            rows, began = [message.as_row(self, author)], message.thread
+            if began is not None:
+                began.count_replies(+1, message.version + 1)
+                rows.append(began.as_row(self, began.author))
+            posting.count(message, room.run + 1 if continues else 1, rows[-1].version)
+            ask_for_previews(message)
+            for row in rows:
+                announcements.room_changed(self.pk, row.version, row.as_data(), None)
             announcements.room_stirred(self.pk)
         metrics.MESSAGES.inc()
         return message
 
-    def _said(self, author: User, body: str, key: str) -> Message:
+    def _said_before(
+        self,
+        author: User,
+        key: str,
+        posted_digest: str,
+        reply: int | None,
+        refusal: type[MessageRefused],
+    ) -> Message:
+        """As `_said`, where nothing is said any more: an answer may have got lost. Raises the refusal if
+        there is no such message."""
+        try:
+            return self._said(author, key, posted_digest, reply)
+        except Message.DoesNotExist:
+            raise refusal from None
+
+    def _said(self, author: User, key: str, posted_digest: str, reply: int | None) -> Message:
         """The message that this form has made already. Raises `KeyUsed` if it made another one, and
         `Message.DoesNotExist` if none."""
-        said = Message.objects.get(room=self, author=author, key=key)
-        if said.posted_digest != digest(body):
+        known = Message.objects.select_related("reply_to")
+        said = known.get(room=self, author=author, key=key)
+        original = said.reply_to.number if said.reply_to else None
+        if said.posted_digest != posted_digest or original != reply:
             raise KeyUsed
         return said
+
+    def _original(self, number: int) -> Message:
+        """The message to reply to. Raises `MessageRefused` if there is none of that number here."""
+        known = self.messages.select_related("author", "thread__author")
+        original = known.filter(number=number).first()
+        if original is None:
+            raise MessageRefused(
+                _("The message that you reply to is not in this room. Send yours without it."),
+                code="no_original",
+            )
+        return original
+
+    def pinned(self) -> list[Row]:
+        """The pinned messages, the one first that was pinned last. One query, and one for the names of
+        who reacted."""
+        chosen = self.messages.filter(pinned_at__isnull=False).order_by("-pinned_at", "-number")
+        found = list(chosen.select_related("author", "reply_to__author")[:PINS])
+        names = reactions.names_in(message.reactions for message in found)
+        return [message.as_row(self, message.author, names) for message in found]
+
+    def quote_of(self, number: int) -> Quote | None:
+        """What a reply to the message of that number would show of it, if there is one."""
+        original = self.messages.select_related("author").filter(number=number).first()
+        return None if original is None else Quote.of(original)
 
     @contextmanager
     def changing(self, *, though_archived: bool = False) -> Iterator[Room]:
@@ -345,6 +517,8 @@ class Room(models.Model):
                         "name",
                         "topic",
                         "archived_at",
+                        "moderators_only",
+                        "pins",
                     ]
                 )
 
@@ -361,6 +535,17 @@ class Room(models.Model):
             row.as_data() if row is not None else None,
             asdict(self.details) if row is None else None,
         )
+
+    def count_pins(self, more: int) -> None:
+        """As many more of its messages are pinned, which its header shows: a step of its own, under
+        `changing()`. Raises `MessageRefused` if they are too many."""
+        if self.pins + more > PINS:
+            raise MessageRefused(
+                _("A room can have %s pinned messages, and this one has. Unpin one first.") % PINS,
+                code="too_many_pins",
+            )
+        self.pins, self.details_version = self.pins + more, self.step()
+        self.announce(None)
 
     def announce_to_members(self) -> None:
         """The room's name stands in its members' lists on other pages too."""
@@ -388,7 +573,8 @@ class Room(models.Model):
         # The room is joined to the messages: both belong to the one moment of that statement. Where
         # there is no message, the room as it was read before is at or behind it, and that is as good.
         room = self._as_then(shown[-1][len(_OF_MESSAGE) :]) if shown else self
-        rows = [self._row(message[: len(_OF_MESSAGE)]) for message in shown]
+        names = reactions.names_in(message[_REACTIONS] for message in shown)
+        rows = [self._row(message[: len(_OF_MESSAGE)], names) for message in shown]
         return History(room, rows, has_older, has_newer)
 
     def _as_then(self, values: tuple[Any, ...]) -> Room:
@@ -398,11 +584,12 @@ class Room(models.Model):
             setattr(room, name, value)
         return room
 
-    def _row(self, values: tuple[Any, ...]) -> Row:
+    def _row(self, values: tuple[Any, ...], names: Mapping[int, str]) -> Row:
         """As `Message.as_row`, of the values of `_OF_MESSAGE`: making fifty rows of three models each
         took most of the time of reading them."""
         number, version, posted_version, author, display_name, username, face, *words = values
-        body, created_at, edited_at, deleted_at, continues, previous_at = words
+        body, created_at, edited_at, deleted_at, continues, previous_at, *more = words
+        files, previews, reacted, replies, pinned_at, *original = more
         return Row(
             room=self.pk,
             slug=self.slug,
@@ -418,6 +605,12 @@ class Room(models.Model):
             deleted=deleted_at is not None,
             continues=continues,
             previous_at=previous_at,
+            files=files_of(files),
+            previews=previews_of(previews),
+            reactions=reactions.shown(reacted, names),
+            quote=None if deleted_at else Quote.of_values(tuple(original)),
+            replies=replies,
+            pinned=pinned_at is not None,
         )
 
     def steps_after(self, version: int) -> list[Step] | None:
@@ -433,7 +626,7 @@ class Room(models.Model):
         """
         changed = list(
             self.messages.filter(version__gt=version)
-            .select_related("author", "room")
+            .select_related("author", "room", "reply_to__author")
             .order_by("version")[: STEPS + 1]
         )
         if len(changed) > STEPS:
@@ -441,9 +634,10 @@ class Room(models.Model):
         room = changed[-1].room if changed else self
         if version > room.version:
             return None  # a cursor from before a restored backup, or an invented one
+        names = reactions.names_in(message.reactions for message in changed)
         touched: list[tuple[int, Row | None]] = []
         for message in changed:
-            row = message.as_row(room, message.author)
+            row = message.as_row(room, message.author, names)
             if row.posted_version > version:
                 touched.append((row.posted_version, row))
             if row.version > row.posted_version:

@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import faces
 from . import announcements
+from .names import NameWords
+from .permissions import Role
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -75,12 +77,10 @@ class User(AbstractUser):
         choices=settings.LANGUAGES,
         help_text=_("As the browser asks if you leave it empty."),
     )
-    is_owner = models.BooleanField(
-        _("owner"),
-        default=False,
-        help_text=_("Decides about the place: its name, and who may make an account."),
+    role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.MEMBER)
+    name_words = NameWords(
+        default="", editable=False, help_text=_("The words that this person is found by.")
     )
-
     face = models.CharField(
         max_length=16,
         blank=True,
@@ -103,6 +103,14 @@ class User(AbstractUser):
         return self.display_name or self.username
 
     @property
+    def is_owner(self) -> bool:
+        return self.role == Role.OWNER
+
+    @property
+    def is_guest(self) -> bool:
+        return self.role == Role.GUEST
+
+    @property
     def look(self) -> Look:
         return Look(self.name, self.face)
 
@@ -117,23 +125,33 @@ class User(AbstractUser):
 
     def change_profile(self, *, display_name: str, time_zone: str, language: str) -> None:
         """Change how this person is called and what they read in; open pages follow."""
+        before = self.look
         self.display_name, self.time_zone, self.language = display_name, time_zone, language
         with transaction.atomic():
-            self.save(update_fields=["display_name", "time_zone", "language"])
-            announcements.people_changed([self.pk])
+            self.save(update_fields=["display_name", "time_zone", "language", "name_words"])
+            if self.look != before:
+                self._announce_look()
 
     def change_face(self, version: str) -> None:
         """Be shown by the picture that `faces.made` has made, or by initials if the version is empty. The
-        picture before goes once this is stored."""
+        picture before goes once this is stored; open pages follow."""
         with transaction.atomic():
             # Of two at once each finds what the other left. No key, as who posts names the author by it.
             locked = User.objects.select_for_update(no_key=True)
             before = locked.values_list("face", flat=True).get(pk=self.pk)
             self.face = version
             self.save(update_fields=["face"])
-            announcements.people_changed([self.pk])
+            self._announce_look()
             if before:
                 transaction.on_commit(partial(faces.remove, before))
+
+    def _announce_look(self) -> None:
+        announcements.look_changed(self.pk)
+        # A direct conversation is called by its people, in the lists of all of them.
+        others = User.objects.filter(
+            memberships__room__direct=True, memberships__room__memberships__user=self
+        )
+        announcements.people_changed({self.pk, *others.values_list("pk", flat=True)})
 
     def does_not_disturb(self, now: datetime) -> bool:
         """Whether this person asked not to be told of anything until later. One query, unless `profile`

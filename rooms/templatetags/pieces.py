@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from django import template
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from rooms.keys import ACCESS_KEYS
 from rooms.live import fragments
 from rooms.live.fragments import Variant
+from rooms.live.moulds import gap
+from rooms.models.unread import COUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -55,18 +59,37 @@ def face(person: Faced | SafeString) -> SafeString:
 
 
 @register.simple_tag
-def room_list(items: Iterable[RoomItem] | SafeString, current: int | str) -> SafeString:
-    """The rooms beside every page; `current` is the key of the one that the page is in. What is this
-    list already comes back as it is."""
+def accesskey(name: str) -> SafeString:
+    """The attribute of the element that a key leads to, with a space before it."""
+    return format_html(' accesskey="{}"', ACCESS_KEYS[name].key)
+
+
+@register.simple_tag
+def room_list(
+    items: Iterable[RoomItem] | SafeString, current: int | str, *, direct: bool = False
+) -> SafeString:
+    """The rooms beside every page, or the direct conversations; `current` is the key of the one that the
+    page is in. What is this list already comes back as it is, and with it the gap for the other."""
     if isinstance(items, SafeString):
-        return items
+        return gap("direct_list") if direct else items
     language = Variant.current().language
     return mark_safe(
         "\n".join(
             fragments.room_item(item, current=item.pk == current, language=language)
             for item in items
+            if item.direct == direct
         )
     )
+
+
+@register.simple_tag
+def catch_up(items: Iterable[RoomItem] | SafeString, current: bool | str = False) -> SafeString:
+    """The link to all that is unread, with how much that is. `current` on that page itself. Where the
+    list of rooms is a gap, so is this."""
+    if isinstance(items, SafeString):
+        return gap("catch_up")
+    unread = min(COUNTED, sum(item.unread for item in items))
+    return fragments.catch_up_link(unread, Variant.current().language, current=bool(current))
 
 
 @register.simple_tag(takes_context=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from dataclasses import dataclass
-from functools import lru_cache, wraps
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib.auth.decorators import login_required
@@ -15,26 +15,28 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
-from django_htmx.http import replace_url, reswap, retarget
+from django_htmx.http import replace_url
 
-from rooms.context import RoomItem
+from rooms.context import RoomItem, any_direct, arranged, inside_of
 from rooms.forms import RoomForm
 from rooms.live import presence
 from rooms.live.fragments import Variant
 from rooms.live.moulds import gap
-from rooms.models import Membership, Room
+from rooms.models import Membership, Room, unread
+from rooms.models.direct import talkers_of
+from rooms.models.permissions import demand
 from rooms.models.reading import rooms_visible_to
 from rooms.views import shell
+from rooms.views.doors import part_reader_required
 from rooms.views.shell import SHELLS, about, around
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from django.http import HttpRequest
+    from collections.abc import Iterable, Mapping
 
     from rooms.live.moulds import Mould
-    from rooms.models import User
+    from rooms.models import PlaceStanding, User
     from rooms.models.reading import VisibleRoom
     from rooms.views.doors import AuthenticatedHttpRequest
 
@@ -69,6 +71,11 @@ class Directory:
     archived_total: int
 
     @property
+    def mine(self) -> int:
+        """How many of the rooms in use are the reader's."""
+        return sum(not item.direct for item in self.items)
+
+    @property
     def left_out(self) -> int:
         return self.found - len(self.open_to_you) - len(self.yours)
 
@@ -96,11 +103,24 @@ def _address(**parameters: str) -> str:
 
 
 def read_directory(user: User, query: str = "", *, archived: bool = False) -> Directory:
-    """The rooms that `user` may see, by name, in one query however many there are.
+    """The rooms that `user` may see, by name, in one query however many there are, one more for the names
+    of their direct conversations, if there are any (these are in no directory), and one more for what is
+    unread, if anything is.
 
     The search is done here: SQLite knows capitals of ASCII alone, and the names are at hand.
     """
-    visible = sorted(rooms_visible_to(user), key=lambda room: (room.name.casefold(), room.pk))
+    all_visible = rooms_visible_to(user)
+    all_in_use = [room for room in all_visible if not room.archived]
+    counts = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in all_in_use])
+    items = [
+        RoomItem.of(room, counts.get(room.pk, 0))
+        for room in all_in_use
+        if room.last_read is not None
+    ]
+    visible = sorted(
+        (room for room in all_visible if not room.direct),
+        key=lambda room: (room.name.casefold(), room.pk),
+    )
     in_use = [room for room in visible if not room.archived]
     put_away = [room for room in visible if room.archived]
     words = _folded(query).split()
@@ -111,7 +131,7 @@ def read_directory(user: User, query: str = "", *, archived: bool = False) -> Di
     return Directory(
         query=query,
         archived=archived,
-        items=[_item(room, room.last_read) for room in in_use if room.last_read is not None],
+        items=arranged(items, user.pk, talkers_of(user) if any_direct(items) else {}),
         open_to_you=[_entry(room, present) for room in open_to_you],
         yours=[_entry(room, present) for room in yours],
         found=len(found),
@@ -133,11 +153,6 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
-def _item(room: VisibleRoom, last_read: int) -> RoomItem:
-    unread = max(0, room.last_number - last_read)
-    return RoomItem(room.pk, room.slug, room.name, room.private, unread)
-
-
 def _entry(room: VisibleRoom, present: Mapping[int, int]) -> Entry:
     here = present.get(room.pk, 0)
     return Entry(room.pk, room.slug, room.name, room.topic, room.private, room.members, here)
@@ -146,29 +161,17 @@ def _entry(room: VisibleRoom, present: Mapping[int, int]) -> Entry:
 @require_GET
 @login_required
 def home(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """Leads to the room that the reader joined last, or to where there are some to join."""
-    memberships = Membership.objects.filter(user=request.user, room__archived_at=None)
+    """Leads to the room that the reader joined last, or to where there are some to join. Nobody is led
+    into a conversation by surprise."""
+    memberships = Membership.objects.filter(
+        user=request.user, room__archived_at=None, room__direct=False
+    )
     last = memberships.select_related("room").order_by("joined_at", "pk").last()
     return redirect("room", last.room.slug) if last else redirect("rooms")
 
 
-def _reader_required(view: Callable[..., HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """As `login_required`. An open page whose reader was signed out meanwhile is told so where its
-    list was, and keeps what was typed into it."""
-    door = login_required(view)
-
-    @wraps(view)
-    def enter(request: HttpRequest) -> HttpResponse:
-        if "HX-Request" in request.headers and not request.user.is_authenticated:
-            answer = render(request, "rooms/_directory_closed.html")
-            return retarget(reswap(answer, "outerHTML"), "#directory")
-        return door(request)
-
-    return enter
-
-
 @require_GET
-@_reader_required
+@part_reader_required("rooms/_directory_closed.html", "#directory")
 def rooms(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The directory. With `seen` its page asks for the list alone, and is given nothing if what it
     has still holds. No page is at such an address, so a browser cannot take the one for the other.
@@ -189,7 +192,7 @@ def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: s
         template,
         language,
         place_name,
-        owner=request.user.is_owner,
+        inside_of(request),
         archived=directory.archived,
         searching=bool(directory.query),
         some_open=bool(directory.open_to_you),
@@ -203,7 +206,7 @@ def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: s
         "query": directory.query,
         "poll_address": directory.poll_address,
         "summary": _summary(
-            total, len(directory.items), place_name, language, archived=directory.archived
+            total, directory.mine, place_name, language, archived=directory.archived
         ),
         "found": _found(directory.found, directory.query, language, archived=directory.archived),
         "open_count": len(directory.open_to_you),
@@ -216,6 +219,7 @@ def _answer(request: AuthenticatedHttpRequest, directory: Directory, template: s
             language,
             archived=directory.archived,
             none=not directory.found and not directory.query,
+            may_make=inside_of(request).may_make_rooms,
         ),
     }
     return HttpResponse(mould.fill(values))
@@ -226,8 +230,8 @@ def _shell(
     template: str,
     language: str,
     place_name: str,
+    inside: PlaceStanding,
     *,
-    owner: bool,
     archived: bool,
     searching: bool,
     some_open: bool,
@@ -235,7 +239,7 @@ def _shell(
 ) -> Mould:
     gaps = ("poll_address", "summary", "found", "open_count", "yours_count", "rest")
     context = {
-        **around(place_name, owner=owner),
+        **around(place_name, inside),
         **{name: gap(name) for name in gaps},
         "part": template == "rooms/_directory.html",
         "archived": archived,
@@ -278,11 +282,12 @@ def _found(found: int, query: str, language: str, *, archived: bool) -> SafeStri
 
 @lru_cache(maxsize=1_000)
 def _rest(
-    left_out: int, archived_total: int, language: str, *, archived: bool, none: bool
+    left_out: int, archived_total: int, language: str, *, archived: bool, none: bool, may_make: bool
 ) -> SafeString:
     context = {
         "left_out": left_out,
         "none": none,
+        "may_make": may_make,
         "archived": archived,
         "archived_total": archived_total,
     }
@@ -291,9 +296,12 @@ def _rest(
 
 
 @require_http_methods(["GET", "POST"])
-@_reader_required
+@part_reader_required("rooms/_directory_closed.html", "#directory")
 def make(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A new room: a page, or with `part` the form alone, which htmx unfolds in the directory."""
+    demand(
+        inside_of(request).may_make_rooms, _("You may not make rooms here. Ask an admin for one.")
+    )
     form = RoomForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         room = Room.make(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
+from django.shortcuts import render
+from django_htmx.http import reswap, retarget
 
 from rooms.live import fragments
 from rooms.live.fragments import Variant
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 SIGNED_OUT_PAGE = "signed-out"  # what such a page's banner sends along; see stream/signed_out.html
+
+# What was asked for is not there: only what the answer names by itself is swapped.
+NOTHING_ELSE = {"HX-Reswap": "none"}
 
 
 class AuthenticatedHttpRequest(HttpRequest):
@@ -65,16 +70,41 @@ def reader_required(
             # A page that has been told is not told again: it would be read aloud every time.
             told = _lost(request) == SIGNED_OUT_PAGE
             swaps = "" if told else fragments.signed_out(Variant.current())
-            return HttpResponse(swaps, status=401)
+            return HttpResponse(swaps, status=401, headers=NOTHING_ELSE)
         try:
             return door(request, *args, **kwargs)
         except Http404:
             if not request.htmx or "slug" not in kwargs:
                 raise
             swaps = fragments.gone(str(kwargs["slug"]), Variant.current())
-            return HttpResponse(swaps, status=404)
+            return HttpResponse(swaps, status=404, headers=NOTHING_ELSE)
 
     return enter
+
+
+def part_reader_required(
+    template: str,
+    target: str,
+    *,
+    swap: Literal["outerHTML", "innerHTML"] = "outerHTML",
+    status: int = 200,
+) -> Callable[[Callable[..., HttpResponse]], Callable[[HttpRequest], HttpResponse]]:
+    """As `login_required`, for a page that is no room's and asks for parts of itself: one whose reader
+    was signed out meanwhile is told so by `template` at `target`, and keeps what was typed into it."""
+
+    def required(view: Callable[..., HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+        door = login_required(view)
+
+        @wraps(view)
+        def enter(request: HttpRequest) -> HttpResponse:
+            if "HX-Request" in request.headers and not request.user.is_authenticated:
+                answer = render(request, template, status=status)
+                return retarget(reswap(answer, swap), target)
+            return door(request)
+
+        return enter
+
+    return required
 
 
 def live(request: AuthenticatedHttpRequest) -> str:

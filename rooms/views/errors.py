@@ -75,7 +75,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     given the token that is good now, and its outbox tries again."""
     if request.headers.get("HX-Request") == "true":
         swaps = fragments.back(get_token(request), Variant.current())
-        return HttpResponse(swaps, status=403, headers={"HX-Trigger": "resend"})
+        headers = {"HX-Trigger": "resend", "HX-Reswap": "none"}
+        return HttpResponse(swaps, status=403, headers=headers)
     context: dict[str, object] = {
         "no_cookies": reason == REASON_NO_CSRF_COOKIE,
         # a message is the one thing here that somebody may have written for long

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib import messages as notices
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,28 +15,76 @@ from django_htmx.http import trigger_client_event
 
 from ..live import fragments
 from ..live.fragments import Variant
-from ..models import KeyUsed, MessageRefused
+from ..models import Attachment, FileRefused, KeyUsed, MessageRefused, Standing
+from ..models.message import KEY, clean_key
+from ..models.permissions import demand
 from ..text import to_html
 from .doors import entered_or_404, live, reader_required, room_or_404
-from .rooms import Composer, changes_after, new_key, new_keys, room_page
+from .files import sentence, take
+from .menu import shown_in_page
+from .rooms import Composer, changes_after, new_key, new_keys, original_in, room_page
 
 if TYPE_CHECKING:
-    from ..models import Message, Room
+    from ..models import Membership, Message, Room
     from .doors import AuthenticatedHttpRequest
 
 PENDING = 64  # messages that one request may bring: more than a page has forms
 
 
-def _said(request: AuthenticatedHttpRequest) -> list[tuple[str, str]]:
-    """Key and text of each composer form of the request, in order; a form's larger box continues its
-    line. Raises `BadRequest` if the lists do not belong together: no page of ours sends that."""
-    keys = request.POST.getlist("key")
-    lines, more = request.POST.getlist("text"), request.POST.getlist("lines")
-    more = more or [""] * len(lines)
-    if not len(keys) == len(lines) == len(more) or len(keys) > PENDING:
-        raise BadRequest("keys, lines and larger boxes do not belong together")
+class Said(NamedTuple):
+    """What one form of the composer holds."""
+
+    key: str
+    text: str
+    reply: int | None  # the number of the message that it replies to
+    files: list[int]  # that wait for it on the server
+    held: bool  # whether the page has chosen others that have not arrived yet
+
+
+def _said(request: AuthenticatedHttpRequest) -> list[Said]:
+    """What each composer form of the request holds, in order; a form's larger box continues its line.
+    Raises `BadRequest` if the lists do not belong together: no page of ours sends that."""
+    keys, lines = request.POST.getlist("key"), request.POST.getlist("text")
+    more = request.POST.getlist("lines") or [""] * len(lines)
+    replies = request.POST.getlist("reply") or [""] * len(lines)
+    if not len(keys) == len(lines) == len(more) == len(replies) or len(keys) > PENDING:
+        raise BadRequest("keys, lines, larger boxes and originals do not belong together")
     texts = [f"{line}\n{rest}" if rest else line for line, rest in zip(lines, more, strict=True)]
-    return list(zip(keys, texts, strict=True))
+    files = _files(request.POST.getlist("files"), len(keys))
+    return [
+        Said(
+            key,
+            text,
+            original_in(reply),
+            [int(each) for each in chosen if _is_number(each)],
+            not all(map(_is_number, chosen)),
+        )
+        for key, text, reply, chosen in zip(keys, texts, replies, files, strict=True)
+    ]
+
+
+def _files(values: list[str], forms: int) -> list[list[str]]:
+    """For each form the files that it has: a number for each that was uploaded, a word of the browser
+    for each that was not. Every form begins with an empty value."""
+    if not values:
+        return [[] for _form in range(forms)]
+    if forms == 1:  # the plain one sends an empty value for its empty control, too
+        return [[value for value in values if value]]
+    of_forms: list[list[str]] = []
+    for value in values:
+        if not value:
+            of_forms.append([])
+        elif of_forms:
+            of_forms[-1].append(value)
+        else:
+            forms = -1
+    if len(of_forms) != forms:
+        raise BadRequest("files belong to no form")
+    return of_forms
+
+
+def _is_number(value: str) -> bool:
+    return value.isascii() and value.isdecimal() and len(value) <= 18
 
 
 @require_POST
@@ -49,52 +97,86 @@ def send(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     return _send_all(request, room, said) if request.htmx else _send_one(request, room, said)
 
 
-def _send_all(
-    request: AuthenticatedHttpRequest, room: Room, said: list[tuple[str, str]]
-) -> HttpResponse:
-    """Each message is accepted or refused by itself, and the page is told of each."""
+def _send_all(request: AuthenticatedHttpRequest, room: Room, said: list[Said]) -> HttpResponse:
+    """Each message is accepted or refused by itself, and the page is told of each. One whose files are
+    still on their way stays where it is."""
     variant = Variant.current()
-    receipts, taken = [], 0
-    for key, text in said:
+    receipts, taken, held = [], 0, ""
+    for each in said:
+        key, text, reply, files, on_its_way = each
+        if on_its_way:
+            held = key
+            continue
         try:
-            if text.strip():
-                room.post(request.user, text, key)
+            if text.strip() or files:
+                room.post(request.user, text, key, files, reply=reply)
             receipts.append(fragments.receipt(key))
             taken += 1
         except MessageRefused as refusal:
-            rekeyed = new_key() if isinstance(refusal, KeyUsed) else ""
-            _keep(request, room, text, rekeyed or key)
+            rekeyed = _rekeyed(request, room, key, files) if isinstance(refusal, KeyUsed) else ""
+            _keep(request, room, each._replace(key=rekeyed or key))
             receipts.append(
                 fragments.refused(key, " ".join(refusal.messages), variant, new_key=rekeyed)
             )
-    return HttpResponse(
+    response = HttpResponse(
         changes_after(request, room)
         + "".join(receipts)
         + fragments.blank_forms(new_keys(taken), variant)
         + live(request)
     )
+    if held and KEY.fullmatch(held):
+        upload = f".c:has(input[name=key][value='{held}']) .attach>input"
+        trigger_client_event(response, "upload", {"target": upload})
+    return response
 
 
-def _keep(request: AuthenticatedHttpRequest, room: Room, text: str, key: str) -> None:
+def _rekeyed(request: AuthenticatedHttpRequest, room: Room, key: str, files: list[int]) -> str:
+    """A new key for a form whose own is used up; its files wait under it from now on."""
+    new = new_key()
+    if files:
+        waiting = room.attachments.filter(author=request.user, key=key, message=None)
+        waiting.update(key=new)
+    return new
+
+
+def _keep(request: AuthenticatedHttpRequest, room: Room, said: Said) -> None:
     """What was refused becomes the draft, so that a reload does not lose it, unless there is another."""
     membership = room.membership_of(request.user)
-    if membership is not None and not membership.open_draft()[0]:
-        membership.save_draft(text[:DRAFT_LENGTH], key[:64])
+    if membership is not None and not membership.open_draft().text:
+        _save_draft(membership, said)
 
 
-def _send_one(
-    request: AuthenticatedHttpRequest, room: Room, said: list[tuple[str, str]]
-) -> HttpResponse:
-    """The plain form: back to the room, or the room again with the text and what is wrong with it."""
-    for key, text in said:
+def _save_draft(membership: Membership, said: Said) -> None:
+    text, key = said.text[:DRAFT_LENGTH], said.key[:64]
+    membership.save_draft(text, key, said.reply, files=bool(said.files))
+
+
+def _send_one(request: AuthenticatedHttpRequest, room: Room, said: list[Said]) -> HttpResponse:
+    """The plain form: back to the room, or the room again with the text and what is wrong with it. It
+    brings its files along; those that were taken wait under its key if anything is refused."""
+    for key, text, reply, already, _held in said:
+        files = already
         try:
-            room.post(request.user, text, key)
+            if request.FILES:
+                refusals = take(request, room, clean_key(key))
+                files = [file.pk for file in Attachment.waiting(room, request.user, key)]
+                if refusals:
+                    raise FileRefused(sentence(refusals))  # as all else is
+            room.post(request.user, text, key, files, reply=reply)
         except MessageRefused as refusal:
-            composer = Composer.holding(text, error=" ".join(refusal.messages))
+            waiting = Attachment.waiting(room, request.user, key) if files else []
+            kept = key if waiting else ""
+            if waiting and isinstance(refusal, KeyUsed):
+                kept = _rekeyed(request, room, key, files)
+            error = " ".join(refusal.messages)
+            quote = None if reply is None else room.quote_of(reply)
+            composer = Composer.holding(text, kept, error, waiting, quote)
             # Anew, as some of what was said may be stored.
             now, membership = entered_or_404(request, room.slug)
             status = 409 if refusal.code else 400
             return room_page(request, now, membership, composer, status)
+    if "thread" in request.POST and said and said[-1].reply:
+        return redirect("thread", slug=room.slug, number=said[-1].reply)
     return redirect("room", slug=room.slug)
 
 
@@ -105,30 +187,28 @@ def draft(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     membership = room_or_404(request, slug).membership_of(request.user)
     said = _said(request)
     if membership is not None and said:
-        key, text = said[-1]
-        membership.save_draft(text[:DRAFT_LENGTH], key[:64])
+        _save_draft(membership, said[-1])
     return HttpResponse(status=204)
 
 
 DRAFT_LENGTH = 20_000  # characters; a draft may be longer than a message while it is worked on
 
 
-def _own(request: AuthenticatedHttpRequest, slug: str, number: int) -> Message:
-    """The message, if it is the reader's and still there."""
-    room = room_or_404(request, slug)
+def _message(request: AuthenticatedHttpRequest, slug: str, number: int) -> tuple[Message, Standing]:
+    """The message, and how the reader stands to its room."""
+    room, membership = entered_or_404(request, slug)
     message = room.messages.select_related("author", "room").filter(number=number).first()
     if message is None:
         raise Http404
-    if message.author_id != request.user.pk:
-        raise PermissionDenied
-    return message
+    return message, Standing.of(request.user, room, membership)
 
 
 @require_http_methods(["GET", "POST"])
 @login_required
 def edit(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpResponse:
     """A form in the message's place, or a page of its own, that changes the text."""
-    message = _own(request, slug, number)
+    message, standing = _message(request, slug, number)
+    demand(standing.may_edit(message.author_id))
     text, error = message.body, ""
     if request.method == "POST":
         text = request.POST.get("text", "")
@@ -144,7 +224,8 @@ def edit(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRespo
 @login_required
 def delete(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpResponse:
     """Asks, then takes the message back."""
-    message = _own(request, slug, number)
+    message, standing = _message(request, slug, number)
+    demand(standing.may_delete(message.author_id))
     error = ""
     if request.method == "POST":
         try:
@@ -166,16 +247,14 @@ def _form(
 
 
 def _done(request: AuthenticatedHttpRequest, message: Message, *, changed: bool) -> HttpResponse:
-    message.refresh_from_db(fields=["body", "version", "edited_at", "deleted_at"])
+    message.refresh_from_db(
+        fields=[
+            *("body", "version", "edited_at", "deleted_at"),
+            *("files", "previews", "reactions", "pinned_at"),
+        ]
+    )
     if not request.htmx:
         if message.deleted_at is not None:
             notices.success(request, _("The message was deleted."))
         return redirect("message", slug=message.room.slug, number=message.number)
-    if changed and "after" in request.POST:
-        # The socket shows it, or else a poll, at once. Either may have put a new row in the place of the
-        # one that asks, and htmx would look for what the answer names in a tree that is no longer the
-        # page's.
-        return trigger_client_event(HttpResponse(status=204), "changed", {"target": "#watch"})
-    # nothing else puts a new row into a page of the past, which has no cursor, or over the same text
-    row = message.as_row(message.room, message.author)
-    return HttpResponse(fragments.in_place(row, Variant.current()))
+    return shown_in_page(request, message, changed=changed)

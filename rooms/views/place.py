@@ -1,4 +1,4 @@
-"""The place itself: made once, then changed by its owner, who also invites."""
+"""The place itself: made once, then changed by those who run it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
+from rooms.context import inside_of
 from rooms.forms import PlaceForm, SetupForm
-from rooms.models import Invitation, Place
+from rooms.models import Place
+from rooms.models.permissions import demand
 from rooms.models.place import AlreadySetUp
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from rooms.views.doors import AuthenticatedHttpRequest
-
-PAST_INVITATIONS = 20  # those that no longer let anybody in are shown for a while, not for ever
 
 
 @sensitive_post_parameters("password")
@@ -58,51 +56,28 @@ def set_up(request: HttpRequest) -> HttpResponse:
     return redirect("room", room.slug)
 
 
-def _only_for_owner(request: AuthenticatedHttpRequest) -> None:
-    if not request.user.is_owner:
-        raise PermissionDenied(_("Only the owner of this place may change it."))
-
-
 @require_http_methods(["GET", "POST"])
 @login_required
 def change(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The place's name, and who may make an account."""
-    _only_for_owner(request)
+    """The place's name, who may make an account and who may make rooms, and what is shown of links."""
+    demand(
+        inside_of(request).may_change_place, _("Only owners and admins of this place change it.")
+    )
     place = get_object_or_404(Place)
-    kept = {"name": place.name, "sign_up": place.sign_up}
+    kept = {
+        "name": place.name,
+        "sign_up": place.sign_up,
+        "rooms_by": "admins" if place.rooms_by_admins else "members",
+        "link_previews": place.link_previews,
+    }
     form = PlaceForm(request.POST if request.method == "POST" else None, initial=kept)
     if form.is_valid():
-        place.name, place.sign_up = form.cleaned_data["name"], form.cleaned_data["sign_up"]
-        place.save(update_fields=["name", "sign_up"])
+        new = form.cleaned_data
+        place.name, place.sign_up = new["name"], new["sign_up"]
+        place.rooms_by_admins = (new["rooms_by"] or kept["rooms_by"]) == "admins"
+        place.save(update_fields=["name", "sign_up", "rooms_by_admins"])
+        if new["link_previews"] != place.link_previews:
+            place.preview_links(new["link_previews"])
         messages.success(request, _("Saved."))
         return redirect("place")
     return render(request, "rooms/place.html", {"form": form})
-
-
-@require_http_methods(["GET", "POST"])
-@login_required
-def invitations(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The links that let people in; POST makes one more."""
-    _only_for_owner(request)
-    if request.method == "POST":
-        Invitation.make(by=request.user)
-        return redirect("invitations")
-    everyone = Invitation.objects.select_related("created_by")
-    valid = everyone.valid()
-    past = everyone.exclude(pk__in=valid.values("pk"))[:PAST_INVITATIONS]
-    return render(
-        request,
-        "rooms/invitations.html",
-        {"valid": valid, "past": past, "now": timezone.now(), "closed": Place.SignUp.CLOSED},
-    )
-
-
-@require_POST
-@login_required
-def revoke(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """End an invitation. What was made by it stays."""
-    _only_for_owner(request)
-    invitation = get_object_or_404(Invitation, pk=pk)
-    if invitation.revoked_at is None:
-        invitation.revoke()
-    return redirect("invitations")

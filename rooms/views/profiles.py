@@ -27,7 +27,7 @@ from rooms import faces
 from rooms.live import fragments
 from rooms.live.fragments import Variant
 from rooms.models import Profile, Room, User
-from rooms.models.profile import people_visible_to
+from rooms.models.acquaintances import faces_visible_to, people_visible_to
 from rooms.profile_forms import PROPOSED, StatusForm, WholeProfileForm
 from rooms.text import lines_to_html
 from rooms.views.doors import reader_required
@@ -57,7 +57,7 @@ def card(request: AuthenticatedHttpRequest, who: str) -> HttpResponse:
     except Http404:
         if not request.htmx:
             raise
-        sentence = _("There is nobody of this name.")
+        sentence = _("There is nobody of this name whom you could see.")
         return HttpResponse(fragments.problem(sentence, Variant.current()), status=404)
     context = _about(person, request.user)
     if not request.htmx:
@@ -90,7 +90,7 @@ def _person_or_404(reader: User, who: str) -> User:
 def _about(person: User, reader: User) -> dict[str, Any]:
     now = timezone.now()
     profile: Profile = getattr(person, "profile", None) or Profile(user=person)
-    common = Room.objects.filter(archived_at=None, memberships__user=person)
+    common = Room.objects.filter(archived_at=None, direct=False, memberships__user=person)
     if person != reader:
         common = common.filter(pk__in=reader.memberships.values("room"))
     rooms = sorted(common, key=lambda room: (room.name.casefold(), room.pk))
@@ -122,9 +122,8 @@ def face(request: HttpRequest, pk: int, version: str, size: int) -> HttpResponse
     """Somebody's picture, in a size of `faces`; the address of each version is another."""
     if not isinstance(request.user, User):
         return HttpResponseForbidden("Sign in first.", content_type="text/plain")
-    known = people_visible_to(request.user).filter(pk=pk, face=version).exists()
     try:
-        if not known:
+        if not faces_visible_to(request.user).filter(pk=pk, face=version).exists():
             raise Http404
         picture = faces.file(version, size).read_bytes()
     except FileNotFoundError:
@@ -163,7 +162,8 @@ def profile(request: AuthenticatedHttpRequest) -> HttpResponse:
         with translation.override(user.language or translation.get_language()):
             messages.success(request, _("Saved."))
         return redirect("profile")
-    return render(request, "rooms/profile.html", {"form": form})
+    context = {"form": form, "picture_limit": faces.limit() // 1_000_000}
+    return render(request, "rooms/profile.html", context)
 
 
 def _sent(request: AuthenticatedHttpRequest) -> tuple[Any, Any]:
@@ -202,7 +202,12 @@ def picture(request: AuthenticatedHttpRequest) -> HttpResponse:
     except ValidationError as refusal:
         error = " ".join(refusal.messages)
     if request.htmx:
-        return render(request, "rooms/_picture.html", {"errors": [error], "alone": True})
+        context = {
+            "errors": [error],
+            "own_face": fragments.own_face(request.user.pk, request.user.look),
+            "picture_limit": faces.limit() // 1_000_000,
+        }
+        return render(request, "rooms/_picture.html", context)
     if error:
         messages.error(request, error)
     return redirect("profile")

@@ -22,6 +22,8 @@ YEAR = 365 * 24 * 3600  # seconds
 KEPT = {  # the address's name and the template of each fragment that the browser keeps
     "composer-input": "rooms/_line.html",
     "connection-lost": "rooms/_lost.html",
+    "menu-lost": "rooms/_menu_lost.html",
+    "not-replying": "rooms/_replying.html",
     "pasted": "rooms/_pasted.html",
     "poller": "rooms/_poller.html",
 }
@@ -75,6 +77,18 @@ def composer_input(request: HttpRequest, version: str) -> HttpResponse:
 def connection_lost(request: HttpRequest, version: str) -> HttpResponse:
     """What the banner says while the server cannot be reached."""
     return _kept("connection-lost", version)
+
+
+@require_GET
+def menu_lost(request: HttpRequest, version: str) -> HttpResponse:
+    """What a message's menu says if it could not be filled."""
+    return _kept("menu-lost", version)
+
+
+@require_GET
+def not_replying(request: HttpRequest, version: str) -> HttpResponse:
+    """What a form of the composer says of the message that it replies to: that there is none."""
+    return _kept("not-replying", version)
 
 
 @require_GET

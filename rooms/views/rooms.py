@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2s
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError
@@ -16,25 +16,30 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
-from ..context import room_items
+from ..context import inside_of, room_items
 from ..live import fragments, news, parts, presence
-from ..live.consumers import catch_up
+from ..live.attached import chosen
+from ..live.consumers import missed
 from ..live.fragments import Variant
 from ..live.moulds import gap
 from ..live.people import everybody, named, named_with
-from ..models import announcements
+from ..models import Standing, announcements
+from ..models.membership import NO_DRAFT
+from ..models.unread import first_unread
 from . import shell
 from .doors import SIGNED_OUT_PAGE, entered_or_404, live, reader_required, room_or_404
 from .reader import composer_urls
 from .shell import SHELLS, about, around
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.utils.safestring import SafeString
 
     from ..live.connections import People
     from ..live.moulds import Mould
     from ..live.parts import Part
-    from ..models import Membership, Room, RoomDetails, User
+    from ..models import Attachment, Membership, PlaceStanding, Quote, Room, RoomDetails, User
     from .doors import AuthenticatedHttpRequest
 
 logger = logging.getLogger(__name__)
@@ -50,21 +55,39 @@ class Composer:
     line: str = ""
     lines: str = ""
     error: str = ""
+    files: Sequence[Attachment] = ()
+    quote: Quote | None = None  # of the message that the first one replies to
+
+    @property
+    def text(self) -> str:
+        return f"{self.line}\n{self.lines}" if self.lines else self.line
 
     @property
     def blank_keys(self) -> list[str]:
         return self.keys[1:]
 
     @classmethod
-    def of(cls, membership: Membership | None) -> Composer:
-        text, key = membership.open_draft() if membership else ("", "")
-        return cls.holding(text, key)
+    def of(cls, room: Room, membership: Membership | None, reply: int | None = None) -> Composer:
+        """With what was begun before; `reply` is the number of the message to reply to now."""
+        draft = membership.open_draft() if membership else NO_DRAFT
+        files = membership.draft_attachments(draft.key) if membership and draft.key else ()
+        number = draft.reply if reply is None else reply
+        quote = None if number is None else room.quote_of(number)
+        return cls.holding(draft.text, draft.key, files=files, quote=quote)
 
     @classmethod
-    def holding(cls, text: str, key: str = "", error: str = "") -> Composer:
+    def holding(
+        cls,
+        text: str,
+        key: str = "",
+        error: str = "",
+        files: Sequence[Attachment] = (),
+        quote: Quote | None = None,
+    ) -> Composer:
         """With `text` in it, its first line in the field and the rest in the larger box."""
         line, _newline, lines = text.partition("\n")
-        return cls([key or new_key(), *new_keys(BLANK_FORMS - 1)], line, lines, error)
+        keys = [key or new_key(), *new_keys(BLANK_FORMS - 1)]
+        return cls(keys, line, lines, error, files, quote)
 
 
 def new_key() -> str:
@@ -80,7 +103,7 @@ def new_keys(count: int) -> list[str]:
 def room(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """The room with its newest messages; with `before` or `after` a number, the messages next to it."""
     found, membership = entered_or_404(request, slug)
-    before, after = _number(request, "before"), _number(request, "after")
+    before, after = number_in(request, "before"), number_in(request, "after")
     if before is None and after is None:
         return room_page(request, found, membership)
     if not request.htmx:
@@ -102,34 +125,57 @@ def room_page(
     """The page on which one talks."""
     user = request.user
     presence.renew("here", [(room.pk, user.pk)], "page", presence.GRACE)
-    if membership is not None and membership.last_read < room.last_number:
-        _mark_read(room, user)
     variant, place_name = Variant.current(), request.place.name
+    all_items = room_items(user)
     room, part, people = _shown(room, variant)
-    items = news.on_page(room_items(user), room.pk, place_name)
-    composer = composer or Composer.of(membership)
+    unread = next((item.unread for item in all_items if item.pk == room.pk), 0)
+    new = _new(part, membership, unread) if membership and unread else New(None, None)
+    if membership and (membership.last_read < room.last_number or membership.held_unread):
+        held = membership.held_unread
+        _mark_read(room, user, room.last_number, anew=True, held=held)
+    opened = [item.opened() if item.pk == room.pk else item for item in all_items]
+    items = news.on_page(opened, room.pk, place_name)
+    name = items.room_name or room.called_by(user)
+    composer = composer or Composer.of(room, membership, number_in(request, "reply"))
+    may_post = Standing.of(user, room, membership).may_post
     mould = _room_shell(
         room.details,
         place_name,
         variant.language,
+        inside_of(request),
         member=membership is not None,
-        owner=user.is_owner,
+        may_post=may_post,
+        kept=bool(composer.text),
         empty=part.last is None,
         more=part.has_older,
         several=bool(composer.lines),
         refused=bool(composer.error),
+        attached=bool(composer.files),
+        replying=composer.quote and composer.quote.deleted,
     )
     values = {
         **about(request, items.items, room.pk),
         **_about_people(people, room.slug, variant),
-        "tab_title": fragments.tab_title(items.total, room.name, place_name),
+        "room_name": name,
+        "tab_title": fragments.tab_title(items.total, name, place_name),
         "version": room.version,
-        "rows": part.html,
+        "rows": part.with_line(fragments.new_line(variant.language), new.shown)
+        if new.shown
+        else part.html,
+        "new": new.shown or "",
+        "behind": fragments.behind(unread, room.slug, new.above, variant.language)
+        if new.above
+        else "",
         "older": part.older,
         "key": composer.keys[0],
         "line": composer.line,
         "lines": composer.lines,
         "error": composer.error,
+        "kept": composer.text,
+        "files": chosen(composer.files, room.slug) if composer.files else "",
+        "original": composer.quote.number if composer.quote else "",
+        "original_author": composer.quote.author_name if composer.quote else "",
+        "excerpt": fragments.about_original(composer.quote)["excerpt"],
         "blank_forms": fragments.blank_composers(composer.blank_keys),
     }
     return HttpResponse(mould.fill(values), status=status)
@@ -140,26 +186,44 @@ def _room_shell(
     room: RoomDetails,
     place_name: str,
     language: str,
+    inside: PlaceStanding,
     *,
     member: bool,
-    owner: bool,
+    may_post: bool,
+    kept: bool,
     empty: bool,
     more: bool,
     several: bool,
     refused: bool,
+    attached: bool,
+    replying: bool | None,
 ) -> Mould:
+    """`replying` is None if the composer begins no reply, else whether the original was deleted."""
     composer = {
         "keys": [gap("key")],
         "line": gap("line"),
         "lines": gap("lines") if several else "",
         "error": gap("error") if refused else "",
+        "files": gap("files") if attached else "",
+        "original": {
+            "number": gap("original"),
+            "author_name": gap("original_author"),
+            "deleted": replying,
+        }
+        if replying is not None
+        else None,
+        "excerpt": gap("excerpt"),
     }
     context = {
-        **around(place_name, owner=owner),
+        **around(place_name, inside),
         **_around_room(room),
         "tab_title": gap("tab_title"),
         "version": gap("version"),
+        "new": gap("new"),
+        "behind": gap("behind"),
         "membership": member,
+        "may_post": may_post,
+        "kept": gap("kept") if kept and not may_post else "",
         "empty": empty,
         "rows": gap("rows"),
         "older": gap("older") if more else None,
@@ -172,6 +236,8 @@ def _room_shell(
 
 def _around_room(room: RoomDetails) -> dict[str, Any]:
     """Context of what all pages with messages show."""
+    if room.direct:
+        room = replace(room, name=gap("room_name"))
     return {
         "room": room,
         "details": room,
@@ -197,17 +263,38 @@ def _shown(
     people, seen = named_with(
         presence.held("here", [room.pk]),
         presence.held("typing", [room.pk]),
-        part.looks if part else (),
+        part.names if part else (),
     )
-    if part is None or not part.looks_hold(seen):
+    if part is None or not part.holds(seen):
         room, part = parts.made(room, variant, before=before, after=after)
     return room, part, people[room.pk]
 
 
-def _mark_read(room: Room, user: User) -> None:
-    """Whoever can't be written down as having read may read all the same: with a full disk, say."""
+class New(NamedTuple):
+    """The number of the first message that is unread when a page is made: `shown` on the page, or
+    `above` it."""
+
+    shown: int | None
+    above: int | None
+
+
+def _new(part: Part, membership: Membership, unread: int) -> New:
+    if part.older is not None and part.older > membership.last_read + 1:
+        first = first_unread(membership)
+        if first is not None and first < part.older:
+            return New(None, first)
+    return New(part.first_for(membership.user_id, membership.last_read), None)
+
+
+def _mark_read(
+    room: Room, user: User, number: int, *, anew: bool = False, held: bool = False
+) -> None:
+    """Up to what the reader's page shows. Whoever can't be written down as having read may read all the
+    same: with a full disk, say."""
     try:
-        room.mark_read([user.pk])
+        if room.mark_read([user.pk], number, anew=anew):
+            # Other pages of the room show something unread there only if it was held so.
+            announcements.reading_changed([user.pk], None if held else room.pk)
     except DatabaseError as error:
         logger.warning("room %s not marked as read: %s", room.pk, error)
 
@@ -231,45 +318,64 @@ def _past(  # noqa: PLR0917
     older: int | None,
     newer: int | None,
     people: People,
+    *,
+    chosen: int | None = None,
+    may_hold: bool = False,
 ) -> HttpResponse:
+    """With `chosen`, the number of the message that the page is about; `may_hold` if the reader may mark
+    the room unread from there on."""
     user, variant = request.user, Variant.current()
     mould = _past_shell(
         room.details,
         request.place.name,
         variant.language,
-        owner=user.is_owner,
+        inside_of(request),
         older=older is not None,
         newer=newer is not None,
+        about_one=chosen is not None,
+        may_hold=may_hold,
     )
     values = {
         **about(request, room_items(user), room.pk),
         **_about_people(people, room.slug, variant),
+        "room_name": room.called_by(user),
         "rows": rows,
         "older": older,
         "newer": newer,
+        "chosen": chosen,
     }
     return HttpResponse(mould.fill(values))
 
 
 @lru_cache(maxsize=SHELLS)
 def _past_shell(
-    room: RoomDetails, place_name: str, language: str, *, owner: bool, older: bool, newer: bool
+    room: RoomDetails,
+    place_name: str,
+    language: str,
+    inside: PlaceStanding,
+    *,
+    older: bool,
+    newer: bool,
+    about_one: bool,
+    may_hold: bool,
 ) -> Mould:
     context = {
-        **around(place_name, owner=owner),
+        **around(place_name, inside),
         **_around_room(room),
         "rows": gap("rows"),
         "older": gap("older") if older else None,
         "newer": gap("newer") if newer else None,
+        "chosen": gap("chosen") if about_one else None,
+        "unread_from": may_hold,
     }
-    return shell.made("rooms/past.html", language, context)
+    return shell.made("rooms/past.html", language, context, composer_urls)
 
 
 @require_GET
 @login_required
 def message(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpResponse:
     """The message among its neighbours. For htmx its row alone: an edit given up puts it back."""
-    found = room_or_404(request, slug)
+    found, membership = entered_or_404(request, slug)
     chosen = found.messages.select_related("author").filter(number=number).first()
     if chosen is None:
         raise Http404
@@ -280,7 +386,8 @@ def message(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRe
     rows = fragments.rows(history.rows, Variant.current(), number)
     older = history.rows[0].number if history.has_older else None
     newer = history.rows[-1].number if history.has_newer else None
-    return _past(request, history.room, rows, older, newer, people_in(found.pk))
+    people, member = people_in(found.pk), membership is not None
+    return _past(request, history.room, rows, older, newer, people, chosen=number, may_hold=member)
 
 
 @require_GET
@@ -309,28 +416,31 @@ def changes(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 
 
 def changes_after(request: AuthenticatedHttpRequest, room: Room) -> str:
-    """What came after the cursor that the request carries, if it does."""
-    after = _number(request, "after", 18)
+    """What came after the cursor that the request carries, if it does. That has been read, then."""
+    after = number_in(request, "after", 18)
     if after is None:
         return ""
-    frames = catch_up(room.pk, after, Variant.current())
-    if frames:
-        _mark_read(room, request.user)
-    return "".join(frames)
+    came = missed(room.pk, after, Variant.current())
+    if came.number is not None:
+        _mark_read(room, request.user, came.number)
+    return "".join(came.frames)
 
 
 def _surroundings(request: AuthenticatedHttpRequest, room: Room) -> str:
     """People, who is writing and other rooms, if they differ from what the page has `seen`."""
     variant = Variant.current()
     people = people_in(room.pk)
-    items = news.on_page(room_items(request.user), room.pk, request.place.name)
+    mine = room_items(request.user)
+    listed = any(item.pk == room.pk for item in mine)
+    called = "" if listed else room.called_by(request.user)
+    items = news.on_page(mine, room.pk, request.place.name, called)
     digest = blake2s(repr((people, items)).encode(), digest_size=8).hexdigest()
     if request.GET.get("seen") == digest:
         return ""
     return (
         fragments.people(people.here, people.total, room.slug, variant)
         + fragments.typing(people.writing, variant)
-        + items.as_html(variant, room_name=room.name)
+        + items.as_html(variant)
         + fragments.seen(digest)
     )
 
@@ -344,8 +454,9 @@ def here(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     if request.htmx:
         language = Variant.current().language
         return HttpResponse(fragments.whole_people_list(people, len(people), slug, language))
-    may_manage = found.may_be_managed_by(request.user, membership)
-    context = {"room": found, "people": people, "may_manage": may_manage}
+    standing = Standing.of(request.user, found, membership)
+    name = found.called_by(request.user)
+    context = {"room": found, "name": name, "people": people, "standing": standing}
     return render(request, "rooms/here.html", context)
 
 
@@ -364,7 +475,14 @@ def people_in(room_id: int) -> People:
     return named(presence.held("here", [room_id]), presence.held("typing", [room_id]))[room_id]
 
 
-def _number(request: AuthenticatedHttpRequest, name: str, digits: int = 12) -> int | None:
+def number_in(request: AuthenticatedHttpRequest, name: str, digits: int = 12) -> int | None:
     """A number out of the address or the form; None if it is missing or none."""
     value = request.GET.get(name) or request.POST.get(name) or ""
     return int(value) if value.isascii() and value.isdecimal() and len(value) <= digits else None
+
+
+def original_in(number: str) -> int | None:
+    """The number of the message that a form replies to, 0 if it is none: nobody ever said that one."""
+    if not number:
+        return None
+    return int(number) if number.isascii() and number.isdecimal() and len(number) <= 15 else 0

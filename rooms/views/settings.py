@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import BadRequest, PermissionDenied
+from django.core.exceptions import BadRequest
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from rooms.forms import MemberForm, RoomDetailsForm
-from rooms.models import Membership, Room, RoomClosed
-from rooms.views.doors import room_or_404
+from rooms.forms import MemberForm, RoomSettingsForm
+from rooms.models import Membership, Room, RoomClosed, Standing
+from rooms.models.permissions import demand
+from rooms.views.doors import entered_or_404
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
@@ -23,26 +24,23 @@ if TYPE_CHECKING:
     from rooms.views.doors import AuthenticatedHttpRequest
 
 
-class Standing(NamedTuple):
-    """How the reader stands to a room."""
+class Entered(NamedTuple):
+    """A room that the reader sees, and how they stand to it."""
 
     room: Room
     membership: Membership | None
-    may_manage: bool
+    standing: Standing
 
 
-def _standing(request: AuthenticatedHttpRequest, slug: str) -> Standing:
-    room = room_or_404(request, slug)
-    membership = room.membership_of(request.user)
-    return Standing(room, membership, room.may_be_managed_by(request.user, membership))
+def _entered(request: AuthenticatedHttpRequest, slug: str) -> Entered:
+    room, membership = entered_or_404(request, slug)
+    return Entered(room, membership, Standing.of(request.user, room, membership))
 
 
-def _managed(request: AuthenticatedHttpRequest, slug: str) -> Room:
-    """The room, for those who may arrange it. Raises `PermissionDenied` for others who see it."""
-    standing = _standing(request, slug)
-    if not standing.may_manage:
-        raise PermissionDenied
-    return standing.room
+def _not_direct(room: Room) -> None:
+    """Nobody can leave a direct conversation, and there is nothing about it to be told or arranged."""
+    if room.direct:
+        raise Http404
 
 
 @require_http_methods(["GET", "POST"])
@@ -50,8 +48,8 @@ def _managed(request: AuthenticatedHttpRequest, slug: str) -> Room:
 def join(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Come into an open room; whoever sees a private one is in it already. A GET, which is how
     somebody returns who had to sign in first, only shows the room."""
-    room = room_or_404(request, slug)
-    if request.method == "POST" and not room.private:
+    room, _membership, standing = _entered(request, slug)
+    if request.method == "POST" and standing.may_join:
         room.join(request.user)
     return redirect("room", room.slug)
 
@@ -60,8 +58,8 @@ def join(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 @login_required
 def leave(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Go for good: what that means is said first."""
-    room = room_or_404(request, slug)
-    membership = room.membership_of(request.user)
+    room, membership, standing = _entered(request, slug)
+    _not_direct(room)
     if membership is None:
         return redirect("room-settings", room.slug)
     if request.method == "POST":
@@ -72,6 +70,7 @@ def leave(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     context = {
         "room": room,
         "alone": not others.exists(),
+        "may_return": standing.may_join,
         "hands_over": membership.is_moderator and not others.filter(is_moderator=True).exists(),
     }
     return render(request, "rooms/room_leave.html", context)
@@ -80,34 +79,40 @@ def leave(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def change(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
-    """Name and topic, to be changed by those who may and read by the others."""
-    standing = _standing(request, slug)
+    """Name, topic and who writes, to be changed by those who may and read by the others."""
+    entered = _entered(request, slug)
+    _not_direct(entered.room)
     if request.method == "POST":
-        return _change(request, standing)
-    form = RoomDetailsForm(initial={"name": standing.room.name, "topic": standing.room.topic})
-    return _settings(request, standing, form)
+        return _change(request, entered)
+    room = entered.room
+    writers = "moderators" if room.moderators_only else "everybody"
+    form = RoomSettingsForm(initial={"name": room.name, "topic": room.topic, "writers": writers})
+    return _settings(request, entered, form)
 
 
-def _change(request: AuthenticatedHttpRequest, standing: Standing) -> HttpResponse:
-    if not standing.may_manage:
-        raise PermissionDenied
-    form = RoomDetailsForm(request.POST)
+def _change(request: AuthenticatedHttpRequest, entered: Entered) -> HttpResponse:
+    demand(entered.standing.may_change_details)
+    form = RoomSettingsForm(request.POST)
     if not form.is_valid():
-        return _settings(request, standing, form)
+        return _settings(request, entered, form)
     try:
-        standing.room.change_details(
-            name=form.cleaned_data["name"], topic=form.cleaned_data["topic"]
+        entered.room.change_details(
+            name=form.cleaned_data["name"],
+            topic=form.cleaned_data["topic"],
+            moderators_only={"moderators": True, "everybody": False}.get(
+                form.cleaned_data["writers"]
+            ),
         )
     except RoomClosed as closed:
         form.add_error(None, closed)
-        return _settings(request, standing, form, status=409)
-    return redirect("room", standing.room.slug)
+        return _settings(request, entered, form, status=409)
+    return redirect("room", entered.room.slug)
 
 
 def _settings(
-    request: AuthenticatedHttpRequest, standing: Standing, form: RoomDetailsForm, status: int = 200
+    request: AuthenticatedHttpRequest, entered: Entered, form: RoomSettingsForm, status: int = 200
 ) -> HttpResponse:
-    context = {**standing._asdict(), "form": form, "members": standing.room.memberships.count()}
+    context = {**entered._asdict(), "form": form, "members": entered.room.memberships.count()}
     return render(request, "rooms/room_settings.html", context, status=status)
 
 
@@ -116,7 +121,8 @@ def _settings(
 def archive(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Close a room for writing, or open it again. The form says which of the two was asked for: by
     the time it comes, another may have done it."""
-    room = _managed(request, slug)
+    room, _membership, standing = _entered(request, slug)
+    demand(standing.may_archive)
     context: dict[str, Any] = {"room": room}
     if request.method == "GET":
         return render(request, "rooms/room_archive.html", context)
@@ -135,16 +141,23 @@ def archive(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 @login_required
 def members(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Who belongs to the room; those who may arrange it let others in."""
-    standing = _standing(request, slug)
+    entered = _entered(request, slug)
+    if request.method == "POST":
+        demand(entered.standing.may_add_people)
     form = MemberForm(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and not standing.may_manage:
-        raise PermissionDenied
     if form.is_valid():
-        standing.room.add(form.cleaned_data["username"])
-        return redirect("members", standing.room.slug)
-    memberships = standing.room.memberships.select_related("user")
+        entered.room.add(form.cleaned_data["username"])
+        return redirect("members", entered.room.slug)
+    memberships = entered.room.memberships.select_related("user")
     people = sorted(memberships, key=lambda each: (each.user.name.casefold(), each.pk))
-    context = {**standing._asdict(), "form": form, "memberships": people}
+    context = {
+        **entered._asdict(),
+        "name": entered.room.called_by(request.user),
+        "alone": entered.room.direct
+        and len(people) <= 2,  # they need not be led to this very place
+        "form": form,
+        "memberships": people,
+    }
     return render(request, "rooms/members.html", context)
 
 
@@ -152,14 +165,36 @@ def members(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
 @login_required
 def remove(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """End somebody else's membership. Going oneself is another page, which says what that means."""
-    room = _managed(request, slug)
+    room, _membership, standing = _entered(request, slug)
+    demand(standing.may_remove_people)
     asked = request.GET if request.method == "GET" else request.POST
     member = _member_or_404(room, asked.get("user", ""))
     if member.user == request.user:
         return redirect("room-leave", room.slug)
     if request.method == "GET":
-        return render(request, "rooms/member_remove.html", {"room": room, "member": member})
+        theirs = Standing.of(member.user, room, member)
+        context = {"room": room, "member": member, "may_return": theirs.may_join}
+        return render(request, "rooms/member_remove.html", context)
     room.remove(member.user)
+    return redirect("members", room.slug)
+
+
+@require_POST
+@login_required
+def appoint(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
+    """Make a member a moderator, or one no longer. The form says which of the two was asked for."""
+    room, _membership, standing = _entered(request, slug)
+    demand(standing.may_appoint)
+    member = _member_or_404(room, request.POST.get("user", ""))
+    to = request.POST.get("to")
+    if to not in {"moderator", "member"}:
+        raise BadRequest
+    room.appoint(member.user, moderator=to == "moderator")
+    member.refresh_from_db(fields=["is_moderator"])
+    if to == "member" and member.is_moderator:
+        messages.error(
+            request, _("Somebody has to moderate this room, and nobody else in it could.")
+        )
     return redirect("members", room.slug)
 
 

@@ -17,12 +17,13 @@ from django.utils import translation
 from django.utils.safestring import mark_safe
 
 from rooms.live.moulds import Mould, gap
-from rooms.templatetags.pieces import face, room_list
+from rooms.templatetags.pieces import catch_up, face, room_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from rooms.context import RoomItem
+    from rooms.models import PlaceStanding
 
     from .doors import AuthenticatedHttpRequest
 
@@ -40,11 +41,11 @@ def made(
         return Mould(template, {**context, "urls": urls()})
 
 
-def around(place_name: str, *, owner: bool) -> dict[str, Any]:
-    """Context of the parts that all pages of the app have; `about` fills them."""
+def around(place_name: str, inside: PlaceStanding) -> dict[str, Any]:
+    """Context of the parts that all pages of the app have; `about` fills them. A shell is kept under
+    both arguments."""
     user = {
         "is_authenticated": True,
-        "is_owner": owner,
         "pk": gap("reader"),
         "name": gap("reader_name"),
         "username": gap("reader_username"),
@@ -53,8 +54,10 @@ def around(place_name: str, *, owner: bool) -> dict[str, Any]:
         "request": {"user": user},
         "reader_face": gap("reader_face"),
         "place": {"name": place_name},
+        "inside": inside,
         "csrf_token": gap("csrf_token"),
         "room_items": gap("room_list"),
+        "current_room": gap("current_room"),
         "notices": gap("notices"),
     }
 
@@ -63,7 +66,7 @@ def about(
     request: AuthenticatedHttpRequest, items: Iterable[RoomItem], current: int | str = ""
 ) -> dict[str, Any]:
     """What fills the gaps of `around` for this reader."""
-    user = request.user
+    user, items = request.user, list(items)
     notices = get_messages(request)
     return {
         "reader": user.pk,
@@ -72,6 +75,9 @@ def about(
         "reader_face": face(user),
         "csrf_token": get_token(request),
         "room_list": room_list(items, current),
+        "direct_list": room_list(items, current, direct=True),
+        "catch_up": catch_up(items),
+        "current_room": current,
         "notices": mark_safe(render_to_string("_notices.html", {"messages": notices}))
         if notices
         else "",

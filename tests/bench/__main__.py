@@ -16,7 +16,19 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import chart, fanout, history, idle, machine, pages, posting, proof, restart, storm
+from tests.bench import (
+    chart,
+    fanout,
+    history,
+    idle,
+    machine,
+    pages,
+    posting,
+    proof,
+    restart,
+    search,
+    storm,
+)
 from tests.bench.effort import FULL, QUICK, Figures, tell
 from tests.process import REPOSITORY
 
@@ -28,6 +40,7 @@ PARTS: dict[str, ModuleType] = {
     "storm": storm,
     "restart": restart,
     "history": history,
+    "search": search,
 }
 RESULTS = REPOSITORY / "tests" / "bench" / "results" / "figures.json"
 DOCUMENT = REPOSITORY / "docs" / "performance.md"

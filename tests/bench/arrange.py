@@ -3,9 +3,10 @@
     python -m tests.bench.arrange people ROOMS PEOPLE MESSAGES    makes them
     python -m tests.bench.arrange say SLUG FIRST COUNT            says so many things there, numbered
     python -m tests.bench.arrange fill SLUG COUNT                 gives it a past of so many messages
+    python -m tests.bench.arrange corpus COUNT                    lets so much be said in all rooms
 
 The first prints, as JSON, the rooms' slugs and a cookie for each person. Everybody is in the first room,
-and the first fifty are in all rooms.
+and the first fifty are in all rooms. The last prints, as JSON, what can be searched for.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from django.utils import timezone  # noqa: E402
 
 from rooms.models import Membership, Message, Place, Room, Session, User  # noqa: E402
 from rooms.sessions import SessionStore  # noqa: E402
+from tests.bench import corpus  # noqa: E402
 
 EVERYWHERE = 50  # people who are in every room
 
@@ -137,5 +139,7 @@ if __name__ == "__main__":
         say(arguments[0], *map(int, arguments[1:]))
     elif verb == "fill":
         fill(arguments[0], int(arguments[1]))
+    elif verb == "corpus":
+        print(json.dumps(corpus.fill(int(arguments[0]))))  # noqa: T201
     else:
         raise SystemExit(__doc__)

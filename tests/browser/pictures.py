@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from rooms.models import Place, Room, User
+from rooms.models import Place, Role, Room, User
 from tests import factories
 from tests.browser.conftest import Open, Watch
 from tests.browser.visitor import in_thread, path_of
@@ -141,7 +141,7 @@ def arrange() -> tuple[Room, dict[str, User]]:
     people = {name: factories.make_user(name, called) for name, called in PEOPLE.items()}
     everybody = list(people.values())
     ines = people["ines"]
-    ines.is_owner, ines.time_zone = True, ZONE
+    ines.role, ines.time_zone = Role.OWNER, ZONE
     ines.save()
     for name, said in ELSEWHERE.items():
         room = factories.make_room(name, *everybody)

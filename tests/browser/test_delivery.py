@@ -278,7 +278,7 @@ def stream_of(page: Page) -> Frame:
             (
                 frame
                 for frame in page.frames
-                if frame.url.endswith("/stream/") and frame.locator("#messages").count()
+                if "/stream/" in frame.url and frame.locator("#messages").count()
             ),
             None,
         )

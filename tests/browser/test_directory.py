@@ -87,7 +87,7 @@ def test_the_list_follows_the_search_and_the_address_too(
 ) -> None:
     kitchen, railway = make("Kitchen"), make("Railway")
     page = open_page(reader, path="/rooms/")
-    field = page.get_by_role("searchbox")
+    field = page.get_by_role("searchbox", name="Find a room")
     field.press_sequentially(f"kitchen {tag}", delay=30)
     expect(page.locator(f"#entry-{railway.pk}")).to_have_count(0)
     expect(page.locator(f"#entry-{kitchen.pk}")).to_be_visible()
@@ -117,7 +117,7 @@ def test_a_slow_poll_and_a_search_do_not_undo_each_other(
     make("Kitchen")
     if slow == "poll":
         page.wait_for_event("request", lambda request: "seen=" in request.url)
-    page.get_by_role("searchbox").fill(f"workbench {tag}")
+    page.get_by_role("searchbox", name="Find a room").fill(f"workbench {tag}")
     page.wait_for_timeout(1_000 if slow == "poll" else POLL + 1_000)
     assert len(held) == 1, "either waits for the other"
     held[0].continue_()
@@ -143,7 +143,7 @@ def test_without_javascript_rooms_are_found_made_and_joined(
 ) -> None:
     room = make("Workbench")
     page = open_page(reader, "no-script", "/rooms/")
-    page.get_by_role("searchbox").fill(f"workbench {tag}")
+    page.get_by_role("searchbox", name="Find a room").fill(f"workbench {tag}")
     page.get_by_role("button", name="Find").click()
     expect(page.locator(".directory > li")).to_have_count(1)
     page.get_by_role("button", name="Join").click()

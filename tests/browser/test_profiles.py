@@ -14,7 +14,8 @@ from rooms import faces
 from rooms.models import Profile, User
 from rooms.models.profile import Status
 from tests.browser.visitor import BROKEN_SOCKET, Company, Visitor, in_thread, say
-from tests.factories import give_face, make_picture
+from tests.factories import give_face
+from tests.files import picture
 
 if TYPE_CHECKING:
     from playwright.sync_api import FilePayload
@@ -33,12 +34,16 @@ def show_status(user: User, status: Status | None) -> None:
 def test_a_picture_is_chosen(tier: str, open_page: Open) -> None:
     company = Company.gather()
     page = open_page(company.bob, tier, "/accounts/profile/")
-    own = page.locator("#own-face > .face")
+    own = page.locator(".self > .face")
     expect(own).to_have_text("BB")
     name = page.get_by_label("Display name")
     name.fill("Robert")
     wrong: FilePayload = {"name": "me.png", "mimeType": "image/png", "buffer": b"<svg>"}
-    right: FilePayload = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": make_picture()}
+    right: FilePayload = {
+        "name": "me.jpg",
+        "mimeType": "image/jpeg",
+        "buffer": picture("JPEG", (500, 300)),
+    }
     for chosen in (wrong, right):
         page.get_by_label("Picture").set_input_files(chosen)
         if tier == "no-script":

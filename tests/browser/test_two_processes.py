@@ -326,7 +326,9 @@ def test_two_browsers_at_two_processes_talk(
         page.keyboard.press("Enter")
         for each in (here, there):
             expect(each.locator("#messages .body").last).to_have_text(said, timeout=SOON)
-    here.locator("#m1 .actions a[href$='edit/']").dispatch_event("click")
+    here.locator("#m1").hover()
+    here.locator("#m1 .more").click()
+    here.locator("#menu").get_by_role("button", name="Edit").click()
     here.locator("#m1 textarea").fill("good evening")
     here.locator("#m1 .edit button").click()
     now = ["good evening", "morning!", "tea?"]

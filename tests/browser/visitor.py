@@ -195,11 +195,22 @@ class Visitor:
             self.field.press("Enter")
             expect(self.field).to_have_value("")
 
-    def choose(self, control: str, text: str) -> None:
-        """One of the controls of the message with this text."""
+    @property
+    def choices(self) -> Locator:
+        """What can be done with a message, once that was asked for."""
+        return self.page.locator("main .choices" if self.tier == "no-script" else "#menu")
+
+    def ask_for_choices(self, text: str) -> None:
+        """Of the message with this text."""
         message = self.message(text)
         message.hover()
-        message.get_by_role("link", name=control, exact=True).click()
+        message.get_by_role("button", name="More", exact=True).click()
+        expect(self.choices.get_by_role("listitem").first).to_be_visible()
+
+    def choose(self, control: str, text: str) -> None:
+        """One of the choices that the message with this text offers."""
+        self.ask_for_choices(text)
+        self.choices.get_by_text(control, exact=True).click()
 
     def another_tab(self, path: str) -> Visitor:
         page = self.page.context.new_page()

@@ -93,11 +93,13 @@ PATHS = """
     /composer/{}/ /composer/{}/lost/ /composer/{}/pasted/ /composer/{}/poll/ /rooms/ /rooms/new/
     /rooms/{}/ /rooms/{}/changes/ /rooms/{}/typing/ /rooms/{}/draft/ /rooms/{}/send/ /rooms/{}/join/
     /rooms/{}/settings/ /rooms/{}/archive/ /rooms/{}/members/ /rooms/{}/members/remove/ /rooms/{}/{}/
-    /rooms/{}/{}/edit/ /rooms/{}/{}/delete/
+    /rooms/{}/pins/ /rooms/{}/{}/edit/ /rooms/{}/{}/delete/ /rooms/{}/{}/menu/ /rooms/{}/{}/reactions/
+    /rooms/{}/{}/reply/ /rooms/{}/{}/thread/ /rooms/{}/{}/pin/
 """.split()  # noqa: SIM905  # shorter than a line for each
 FIELDS = """
-    key text lines after viewer lost quiet name topic kind username display_name email password
-    password1 login language time_zone user q page before at next sign_up digest seen remember
+    key text lines reply emoji chip want typed to thread after viewer lost quiet name topic kind
+    username display_name email password password1 login language
+    time_zone user q page before at next sign_up digest seen remember
 """.split()  # noqa: SIM905
 names = st.sampled_from(FIELDS).map(str.encode) | raw
 slugs = st.sampled_from([SLUG.encode(), b"1"]) | raw

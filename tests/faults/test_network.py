@@ -56,11 +56,15 @@ def test_a_network_is_gone_without_a_word(relayed: tuple[Scene, Relay]) -> None:
     scene, relay = relayed
     with scene.talking(pace=1):  # more than may be told step by step would be said meanwhile
         scene.heard(2)
+        before = {reader: reader.opened for reader in scene.sitting}
         relay.silence_sockets()
         scene.leave()
         scene.read()
     assert not scene.refusals
-    assert all(reader.opened == 2 for reader in scene.sitting)
+    anew = [reader.opened - before[reader] for reader in scene.sitting]
+    # Each comes back, and not time and again: a few may have to twice on a busy machine.
+    assert min(anew) == 1
+    assert sum(anew) <= 1.1 * len(anew)
     scene.all_is_well()
 
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rooms", "0004_chores"),
+        ("rooms", "0015_pins"),
     ]
 
     operations = [

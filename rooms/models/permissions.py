@@ -1,0 +1,208 @@
+"""Who may do what: every rule is written here, once, and asked from everywhere.
+
+A *standing* holds the values that decide, whatever they were read by: a page's queries, the statements
+of `posting`, another person's row. So a rule costs no query. To add one, write a
+property: the verb demands it, the view asks before it shows a form, the template before it shows the way
+there; and tests/test_permissions.py has a line for each address.
+
+Two doors are written in SQL and say the same as `Standing.may_read`: `RoomQuerySet.visible_to` and
+`entrance.ROOM`.
+
+The roles
+---------
+- An *owner* may do everything that can be done to the place, and decides who else does.
+- An *admin* may do the same, but to owners and admins: who is one is for owners to say.
+- Both arrange a room as its moderators do where they can read it. A private room is open to them only
+  if they were added, as to anybody: whoever runs a place does not thereby read all that is said in it.
+- A *member* finds the open rooms and joins them.
+- A *guest* belongs to the rooms that they were put into, and for them there are no others. They moderate
+  none: who adds people to a room may look for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import PermissionDenied
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from .membership import Membership
+    from .place import Place
+    from .room import Room
+    from .user import User
+
+
+class Role(models.TextChoices):
+    """What somebody is in the place."""
+
+    OWNER = "owner", _("Owner")
+    ADMIN = "admin", _("Admin")
+    MEMBER = "member", _("Member")
+    GUEST = "guest", _("Guest")
+
+
+RUNS_PLACE = frozenset({Role.OWNER, Role.ADMIN})
+INVITES = RUNS_PLACE
+FINDS_ROOMS = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})  # the open ones, by oneself
+MODERATES = FINDS_ROOMS  # the rooms that made them a moderator
+
+
+def demand(permitted: bool, sentence: str = "") -> None:
+    """Raises `PermissionDenied`, with the sentence for whoever asked, unless it is permitted."""
+    if not permitted:
+        raise PermissionDenied(sentence)
+
+
+def may_read(role: str, *, private: bool, belongs: bool) -> bool:
+    """Whether a room exists for somebody."""
+    return belongs or (not private and role in FINDS_ROOMS)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceStanding:
+    """How somebody stands to the place, whichever room they are in. It names nobody: pages are kept
+    under it."""
+
+    role: str
+    rooms_by_admins: bool = False  # the place lets them alone make rooms
+
+    @classmethod
+    def of(cls, user: User, place: Place | None) -> PlaceStanding:
+        """Without a place, as on the page of an error that came before it was read, the defaults hold."""
+        return cls(user.role, place is not None and place.rooms_by_admins)
+
+    @property
+    def may_change_place(self) -> bool:
+        return self.role in RUNS_PLACE
+
+    @property
+    def may_invite(self) -> bool:
+        return self.role in INVITES
+
+    @property
+    def may_find_rooms(self) -> bool:
+        """See the open rooms and come into them."""
+        return self.role in FINDS_ROOMS
+
+    @property
+    def may_make_rooms(self) -> bool:
+        return self.role in (RUNS_PLACE if self.rooms_by_admins else FINDS_ROOMS)
+
+    @property
+    def may_manage_people(self) -> bool:
+        """See who has an account, and change what they are as far as the next two say."""
+        return self.role in RUNS_PLACE
+
+    @property
+    def roles_to_give(self) -> tuple[Role, ...]:
+        if self.role == Role.OWNER:
+            return tuple(Role)
+        return (Role.MEMBER, Role.GUEST) if self.role == Role.ADMIN else ()
+
+    def may_manage_person(self, role: str) -> bool:
+        """Change the role of somebody who has `role` now, or close their account."""
+        return role in self.roles_to_give
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How somebody stands to a room."""
+
+    user: int
+    role: str
+    private: bool
+    archived: bool
+    moderators_only: bool  # nobody else writes there
+    belongs: bool
+    moderator: bool
+    direct: bool = False
+
+    @classmethod
+    def of(cls, user: User, room: Room, membership: Membership | None) -> Standing:
+        """`membership` is the user's own of this room, None if they do not belong to it."""
+        return cls(
+            user=user.pk,
+            role=user.role,
+            private=room.private,
+            archived=room.archived,
+            moderators_only=room.moderators_only,
+            belongs=membership is not None,
+            moderator=membership is not None and membership.is_moderator,
+            direct=room.direct,
+        )
+
+    # Being in it
+
+    @property
+    def may_read(self) -> bool:
+        """For whoever may not, the room does not exist."""
+        return may_read(self.role, private=self.private, belongs=self.belongs)
+
+    @property
+    def may_join(self) -> bool:
+        """Come in by oneself, and come back after leaving."""
+        return may_read(self.role, private=self.private, belongs=False)
+
+    # Talking
+
+    @property
+    def may_post(self) -> bool:
+        open_to_them = self.may_manage if self.moderators_only else self.may_read
+        return open_to_them and not self.archived
+
+    def may_edit(self, author: int) -> bool:
+        """Change the words of a message by `author`, which is saying something, too."""
+        return author == self.user and (self.may_manage if self.moderators_only else self.may_read)
+
+    def may_delete(self, author: int) -> bool:
+        """Take a message by `author` back for everybody."""
+        return author == self.user and self.may_read
+
+    def may_remove_previews(self, author: int) -> bool:
+        """Take what is shown of a link out of a message by `author`: it only takes something back."""
+        return self.may_delete(author)
+
+    @property
+    def may_react(self) -> bool:
+        """A reaction says something, too: where only moderators write, they alone react."""
+        return self.may_post
+
+    @property
+    def may_pin(self) -> bool:
+        """Pin messages and unpin them: what stands at the top of a room is for those who talk there."""
+        return self.may_post
+
+    # Arranging it
+
+    @property
+    def may_manage(self) -> bool:
+        """The room's moderators, and whoever runs the place where the room is open to them. Nobody
+        manages a direct conversation."""
+        if self.direct:
+            return False
+        moderates = self.belongs and self.moderator and self.role in MODERATES
+        return moderates or (self.role in RUNS_PLACE and self.may_read)
+
+    @property
+    def may_change_details(self) -> bool:
+        return self.may_manage
+
+    @property
+    def may_archive(self) -> bool:
+        return self.may_manage
+
+    @property
+    def may_add_people(self) -> bool:
+        return self.may_manage
+
+    @property
+    def may_remove_people(self) -> bool:
+        return self.may_manage
+
+    @property
+    def may_appoint(self) -> bool:
+        """Make others moderators of the room, and take it back."""
+        return self.may_manage

@@ -1,0 +1,557 @@
+"""Who may do what, as a table: each address of the app, by each kind of person, in each kind of room.
+
+    +  done, or shown          -  403: it is there, and not for them
+    !  refused with a sentence 0  404: for them there is no such thing
+       (400 or 409)            >  asked to sign in
+
+To add a verb, add its line to the table, and to `REQUESTS` what it needs besides its address. Where a
+verb is asked for in several manners, its name goes on after a slash. What is refused changes nothing:
+each request that is not answered by a plus is followed by a look at the whole database.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.apps import apps
+from django.contrib.messages import ERROR, get_messages
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+
+from rooms import urls
+from rooms.models import (
+    Invitation,
+    Place,
+    Preview,
+    PreviewPicture,
+    Role,
+    Room,
+    User,
+    entrance,
+    permissions,
+    reading,
+)
+from rooms.models.permissions import PlaceStanding, Standing
+from rooms.models.preview import as_kept
+from rooms.unfurl import Picture
+from rooms.views import reader
+from tests import files
+from tests.cast import signed_in
+from tests.factories import give_face, make_room, make_user, say_with_files
+from tests.sockets import Socket, in_db, new_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
+
+# o owner of the place   m moderator of the room   g guest in the room   d deactivated, signed in before
+# a admin                b member of the room      x guest elsewhere     n nobody: not signed in
+#                        v member of the place who is not in the room
+# Owner and admin are in none of these rooms: a private one is open to them only if they were added.
+
+IN_ROOMS = """
+                              open       private    archived   mod.-only  direct
+                              oambvgxdn  oambvgxdn  oambvgxdn  oambvgxdn  oambvgxdn
+GET   room                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   room/past               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   changes                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   stream                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   here                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   message                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   message-unread          --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
+POST  message-unread          --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
+POST  typing                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  draft                   ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  send                    ++++++0>>  00++0+0>>  !!!!!!0>>  +++!!!0>>  00++0+0>>
+GET   message-edit            ---+--0>>  00-+0-0>>  ---+--0>>  ------0>>  00-+0-0>>
+POST  message-edit            ---+--0>>  00-+0-0>>  ---!--0>>  ------0>>  00-+0-0>>
+GET   message-delete          ---+--0>>  00-+0-0>>  ---+--0>>  ---+--0>>  00-+0-0>>
+POST  message-delete          ---+--0>>  00-+0-0>>  ---!--0>>  ---+--0>>  00-+0-0>>
+GET   files                   ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  files                   ++++++0>>  00++0+0>>  !!!!!!0>>  +++!!!0>>  00++0+0>>
+GET   files-of-plain          ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  files-of-plain          ++++++0>>  00++0+0>>  !!!!!!0>>  +++!!!0>>  00++0+0>>
+GET   file                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   thumbnail               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   message-menu            ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   reactions               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  reactions               ++++++0>>  00++0+0>>  !!!!!!0>>  +++---0>>  00++0+0>>
+POST  message-reply           ++++++0>>  00++0+0>>  ------0>>  +++---0>>  00++0+0>>
+GET   thread                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   pins                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  message-pin             ++++++0>>  00++0+0>>  !!!!!!0>>  +++---0>>  00++0+0>>
+GET   preview-remove          ---+--0>>  00-+0-0>>  ---+--0>>  ---+--0>>  00-+0-0>>
+POST  preview-remove          ---+--0>>  00-+0-0>>  ---!--0>>  ---+--0>>  00-+0-0>>
+GET   room-join               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  room-join               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   room-leave              ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  0000000>>
+POST  room-leave              ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  0000000>>
+GET   room-settings           ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  0000000>>
+POST  room-settings           +++---0>>  00+-0-0>>  !!!---0>>  +++---0>>  0000000>>
+GET   room-archive            +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  room-archive            +++---0>>  00+-0-0>>  !!!---0>>  +++---0>>  00--0-0>>
+POST  room-archive/restore    +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+GET   members                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+POST  members                 +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  member-moderator        +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  member-moderator/guest  ------0>>  00--0-0>>  ------0>>  ------0>>  00--0-0>>
+GET   member-remove           +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  member-remove           +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+"""
+
+SOCKETS = """
+                              open       private    archived   mod.-only  direct
+                              oambvgxdn  oambvgxdn  oambvgxdn  oambvgxdn  oambvgxdn
+      entrance                ++++++000  00++0+000  ++++++000  ++++++000  00++0+000
+      message                 ++++++000  00++0+000  !!!!!!000  +++!!!000  00++0+000
+"""
+
+# o owner  a admin  b member  g guest  d deactivated  n nobody
+# The place lets all members make rooms, or admins alone.
+
+IN_PLACE = """
+                              members admins
+                              oabgdn  oabgdn
+GET   home                    ++++>>  ++++>>
+GET   rooms                   ++++>>  ++++>>
+GET   search                  ++++>>  ++++>>
+GET   unread                  ++++>>  ++++>>
+POST  unread-read             ++++>>  ++++>>
+GET   news                    ++++++  ++++++
+GET   room-new                +++->>  ++-->>
+POST  room-new                +++->>  ++-->>
+GET   place                   ++-->>  ++-->>
+POST  place                   ++-->>  ++-->>
+GET   people                  ++-->>  ++-->>
+GET   person                  ++-->>  ++-->>
+GET   person/owner            ++-->>  ++-->>
+POST  person                  ++-->>  ++-->>
+POST  person/to-admin         +!-->>  +!-->>
+POST  person/to-owner         +!-->>  +!-->>
+POST  person/admin            +--->>  +--->>
+POST  person/owner            +--->>  +--->>
+GET   person-activity         ++-->>  ++-->>
+POST  person-activity         ++-->>  ++-->>
+POST  person-activity/admin   +--->>  +--->>
+POST  person-activity/owner   +--->>  +--->>
+POST  person-activity/self    ---->>  ---->>
+GET   invitations             ++-->>  ++-->>
+POST  invitations             ++-->>  ++-->>
+GET   invitation-qr           ++-->>  ++-->>
+POST  invitation-revoke       ++-->>  ++-->>
+GET   invited                 ++++++  ++++++
+GET   direct-new              ++++>>  ++++>>
+POST  direct-new              +++!>>  +++!>>
+GET   profile                 ++++>>  ++++>>
+POST  profile                 ++++>>  ++++>>
+POST  picture                 ++++>>  ++++>>
+GET   status                  ++++>>  ++++>>
+POST  status                  ++++>>  ++++>>
+GET   person-card             ++++>>  ++++>>
+GET   person-card/stranger    +++0>>  +++0>>
+GET   face                    ++++--  ++++--
+GET   face/stranger           +++0--  +++0--
+GET   portrait                ++++--  ++++--
+GET   help                    ++++>>  ++++>>
+GET   preview-picture         ++++>>  ++++>>
+GET   manifest                ++++++  ++++++
+GET   not-replying            ++++++  ++++++
+GET   menu-lost               ++++++  ++++++
+GET   reader-style            ++++++  ++++++
+GET   composer-input          ++++++  ++++++
+GET   connection-lost         ++++++  ++++++
+GET   pasted                  ++++++  ++++++
+GET   poller                  ++++++  ++++++
+GET   setup                   ++++++  ++++++
+"""
+
+ROOM_ROLES = {
+    "o": "owner", "a": "admin", "m": "moderator", "b": "member", "v": "visitor", "g": "guest",
+    "x": "outside", "d": "deactivated", "n": "nobody",
+}  # fmt: skip
+PLACE_ROLES = {
+    "o": "owner", "a": "admin", "b": "member", "g": "guest", "d": "deactivated", "n": "nobody",
+}  # fmt: skip
+KINDS = ["open", "private", "archived", "moderators-only", "direct"]
+SETTINGS = ["members", "admins"]
+MESSAGE = 1  # the number of what the member said in each room
+
+
+PREVIEW = Preview("https://example.org/", "An example", "", "")
+
+
+def hello(room: Room, author: User) -> None:
+    """A message with a picture and with something to be seen of a link."""
+    message = say_with_files(room, author, "hello", {"cup.png": files.picture()})
+    message.previews = as_kept([PREVIEW], [])
+    message.save(update_fields=["previews"])
+
+
+@dataclass
+class Scene:
+    """One cast for the whole table: nothing that a request does is kept."""
+
+    people: dict[str, User]
+    rooms: dict[str, Room]
+    clients: dict[str, Client] = field(default_factory=dict)
+    invitation: Any = None
+    picture: str = ""  # the key of what a link shows
+
+    @classmethod
+    def arrange(cls) -> Scene:
+        Place.objects.create(pk=1, name="Millbrook Repair Café")
+        roles = {
+            "owner": Role.OWNER,
+            "admin": Role.ADMIN,
+            "guest": Role.GUEST,
+            "outside": Role.GUEST,
+        }
+        names = [*ROOM_ROLES.values(), "other-owner", "other-admin", "other"]
+        people = {
+            name: make_user(name, role=roles.get(name.removeprefix("other-"), Role.MEMBER))
+            for name in names
+            if name != "nobody"
+        }
+        for name in ("member", "other"):
+            give_face(people[name])
+        in_rooms = [people[name] for name in ("member", "guest", "deactivated")]
+        rooms = {
+            kind: make_room(kind, people["moderator"], *in_rooms, private=kind == "private")
+            for kind in KINDS[:-1]
+        }
+        for room in rooms.values():
+            hello(room, people["member"])
+        rooms["archived"].archive()
+        rooms["direct"] = Room.direct_with(
+            [people["member"], people["guest"]], by=people["moderator"]
+        )
+        hello(rooms["direct"], people["member"])
+        only = rooms["moderators-only"]
+        only.change_details(name=only.name, topic="", moderators_only=True)
+        clients = {name: signed_in(person) for name, person in people.items()}
+        User.objects.filter(pk=people["deactivated"].pk).update(is_active=False)
+        picture = PreviewPicture.of(Picture(files.picture("WEBP"), 8, 6))
+        return cls(people, rooms, clients, Invitation.make(by=people["owner"]), picture.key)
+
+    def client(self, who: str) -> Client:
+        return self.clients.get(who) or Client()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a verb needs besides its address: parts of that, and the form."""
+
+    args: Callable[[Scene, str], list[Any]] = lambda _scene, _who: []
+    form: Callable[[Scene, str], dict[str, Any]] = lambda _scene, _who: {}
+    # Parts of the address that the room decides.
+    of_room: Callable[[Room], list[Any]] = lambda _room: []
+    done: str = ""  # what a page in answer to a form has if it was done
+
+
+def with_form(**form: Any) -> Request:
+    return Request(form=lambda _scene, _who: form)
+
+
+def about(who: str, **form: Any) -> Request:
+    """A form that names somebody."""
+    return Request(form=lambda scene, _who: {"user": scene.people[who].pk, **form})
+
+
+def at(who: str, **form: Any) -> Request:
+    """Somebody's own address."""
+    return Request(
+        lambda scene, me: [
+            scene.people.get(me if who == "self" else who, scene.people["other"]).pk
+        ],
+        lambda *_: form,
+    )
+
+
+def face_of(who: str) -> Request:
+    return Request(lambda scene, _me: [scene.people[who].pk, scene.people[who].face])
+
+
+of_message = Request(lambda *_: [MESSAGE], lambda *_: {"text": "otherwise"})
+of_invitation = Request(lambda scene, _who: [scene.invitation.pk])
+of_file = Request(of_room=lambda room: [room.attachments.get(message__number=MESSAGE).pk])
+of_named_file = Request(of_room=lambda room: [*of_file.of_room(room), "cup.png"])
+of_upload = Request(
+    form=lambda *_: {"key": "a-key-of-eight", "files": files.upload("cup.png", files.picture())},
+    done='name="remove"',
+)
+of_preview = Request(lambda *_: [MESSAGE, PREVIEW.key])
+kept_fragment = Request(lambda *_: [reader.version("en")])
+said = with_form(key="a-key-of-eight", text="hi")
+
+# By the verb's name, and by its manner where that differs.
+REQUESTS = {
+    "room/past": with_form(before=2),
+    "stream": with_form(wait=1),
+    "draft": said,
+    "send": said,
+    "message": of_message,
+    "message-edit": of_message,
+    "message-unread": of_message,
+    "message-delete": of_message,
+    "message-menu": of_message,
+    "message-reply": Request(
+        lambda *_: [MESSAGE], lambda *_: {"key": "a-key-of-eight"}, done="hello"
+    ),
+    "message-pin": of_message,
+    "reactions": Request(lambda *_: [MESSAGE], lambda *_: {"emoji": "🎉"}),
+    "thread": of_message,
+    "preview-remove": of_preview,
+    "files": of_upload,
+    "files-of-plain": of_upload,
+    "file": of_named_file,
+    "thumbnail": of_file,
+    "room-settings": with_form(name="Otherwise", topic=""),
+    "room-archive": with_form(to="archive"),
+    "room-archive/restore": with_form(to="restore"),
+    "members": with_form(username="other"),
+    "member-moderator": about("member", to="moderator"),
+    "member-moderator/guest": about("guest", to="moderator"),
+    "member-remove": about("member"),
+    "direct-new": with_form(names="other"),
+    "room-new": with_form(name="Shed", kind="open"),
+    "place": with_form(name="Otherwise", sign_up="open"),
+    "person": at("other", role="guest"),
+    "person/to-admin": at("other", role="admin"),
+    "person/to-owner": at("other", role="owner"),
+    "person/admin": at("other-admin", role="member"),
+    "person/owner": at("other-owner", role="member"),
+    "person-activity": at("other", to="deactivate"),
+    "person-activity/admin": at("other-admin", to="deactivate"),
+    "person-activity/owner": at("other-owner", to="deactivate"),
+    "person-activity/self": at("self", to="deactivate"),
+    "invitation-qr": of_invitation,
+    "invitation-revoke": of_invitation,
+    "invited": Request(lambda scene, _who: [scene.invitation.token]),
+    "profile": with_form(display_name="Otherwise"),
+    "picture": with_form(no_picture="1"),
+    "status": with_form(emoji="🌴", text="otherwise"),
+    "person-card": at("member"),
+    "person-card/stranger": at("other"),
+    "face": face_of("member"),
+    "face/stranger": face_of("other"),
+    "portrait": face_of("member"),
+    "composer-input": kept_fragment,
+    "connection-lost": kept_fragment,
+    "pasted": kept_fragment,
+    "poller": kept_fragment,
+    "not-replying": kept_fragment,
+    "menu-lost": kept_fragment,
+    "preview-picture": Request(lambda scene, _who: [scene.picture]),
+}
+
+
+def asked(scene: Scene, line: str, who: str, room: Room | None = None) -> str:
+    """The letter for what comes of the request."""
+    method, verb = line.split()[:2]
+    request = REQUESTS.get(verb) or REQUESTS.get(verb.partition("/")[0]) or Request()
+    before = [room.slug, *request.of_room(room)] if room else []
+    address = reverse(verb.partition("/")[0], args=[*before, *request.args(scene, who)])
+    ask = getattr(scene.client(who), method.lower())
+    data = request.form(scene, who)
+    if method == "GET":  # whose form would be a part of its address
+        data = {name: value for name, value in data.items() if name != "files"}
+    answer: Answer = ask(address, data)
+    if verb in {"file", "thumbnail"} and answer.streaming:
+        async_to_sync(read_to_the_end)(answer)  # which closes the file
+    return letter(answer, request.done)
+
+
+async def read_to_the_end(answer: Any) -> None:
+    async for _piece in answer.streaming_content:
+        pass
+
+
+def letter(answer: Answer, done: str = "") -> str:
+    status = answer.status_code
+    to_sign_in = status == 401 or answer.headers.get("Location", "").startswith("/accounts/login/")
+    if to_sign_in:
+        return ">"
+    if status < 400:
+        # A form that comes back was refused, whatever its status.
+        refused = answer.request["REQUEST_METHOD"] == "POST" and status == 200
+        if refused and done:
+            refused = done not in answer.content.decode()
+        # not what an earlier request has left in the browser
+        kept: Any = get_messages(answer.wsgi_request)
+        told = kept._queued_messages
+        return "!" if refused or any(each.level == ERROR for each in told) else "+"
+    return {400: "!", 409: "!", 403: "-", 404: "0"}.get(status, "?")
+
+
+# Whoever is refused is shown a page, and has then read it; the other is a column of the table.
+IGNORED = {"last_read", "rooms_by_admins"}
+
+
+def everything() -> str:
+    """All rows of all tables, as they are."""
+    rows = {}
+    for model in apps.get_app_config("rooms").get_models():
+        if model.__name__ != "Session":
+            names = [
+                each.attname for each in model._meta.concrete_fields if each.name not in IGNORED
+            ]
+            rows[model.__name__] = list(model._default_manager.order_by("pk").values_list(*names))
+    return json.dumps(rows, default=str)
+
+
+def rows_of(table: str) -> list[str]:
+    return [line for line in table.splitlines() if line[:6].strip() in {"GET", "POST"}]
+
+
+def as_row(line: str, cells: list[str], width: int) -> str:
+    """The line with these answers in it, `width` of them in each column."""
+    columns = ["".join(cells[start : start + width]) for start in range(0, len(cells), width)]
+    return f"{line[:30]}{'  '.join(columns)}"
+
+
+@pytest.fixture
+def scene(db: None, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    # Channels' own closes the connection, and with it the transaction that the test is in.
+    monkeypatch.setattr("rooms.views.stream.database_sync_to_async", sync_to_async)
+    return Scene.arrange()
+
+
+def compare(
+    lines: list[str], answers: Callable[[str], list[Callable[[], str]]], width: int
+) -> None:
+    """Each request by itself and undone again; what differs from the table is shown line by line."""
+    before, found = everything(), []
+    for line in lines:
+        cells = []
+        for ask in answers(line):
+            with transaction.atomic():
+                cells.append(ask())
+                unchanged = cells[-1] == "+" or everything() == before
+                transaction.set_rollback(True)
+            assert unchanged, f"{line}: number {len(cells)} was refused and done all the same"
+        found.append(as_row(line, cells, width))
+    wrong = [
+        f"\n{said}\n{was}  <- found" for said, was in zip(lines, found, strict=True) if said != was
+    ]
+    assert not wrong, "".join(wrong)
+
+
+def compare_in_rooms(scene: Scene, lines: list[str]) -> None:
+    def answers(line: str) -> list[Callable[[], str]]:
+        return [
+            partial(asked, scene, line, who, scene.rooms[kind])
+            for kind, who in product(KINDS, ROOM_ROLES.values())
+        ]
+
+    compare(lines, answers, len(ROOM_ROLES))
+
+
+def compare_in_place(scene: Scene, lines: list[str]) -> None:
+    def asked_where(line: str, who: str, setting: str) -> str:
+        Place.objects.update(rooms_by_admins=setting == "admins")
+        return asked(scene, line, who)
+
+    def answers(line: str) -> list[Callable[[], str]]:
+        return [
+            partial(asked_where, line, who, setting)
+            for setting, who in product(SETTINGS, PLACE_ROLES.values())
+        ]
+
+    compare(lines, answers, len(PLACE_ROLES))
+
+
+def test_in_rooms(scene: Scene) -> None:
+    compare_in_rooms(scene, rows_of(IN_ROOMS))
+
+
+def test_in_the_place(scene: Scene) -> None:
+    compare_in_place(scene, rows_of(IN_PLACE))
+
+
+def test_no_address_is_forgotten() -> None:
+    """A new verb has its line before it has its users."""
+    ours = {pattern.name for pattern in urls.urlpatterns}
+    listed = {line.split()[1].partition("/")[0] for line in rows_of(IN_ROOMS) + rows_of(IN_PLACE)}
+    assert listed == ours
+
+
+def test_the_table_sees(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that no mistake disturbs would be worth nothing."""
+    archive = [line for line in rows_of(IN_ROOMS) if " room-archive " in line]
+    invitations = [line for line in rows_of(IN_PLACE) if " invitations " in line]
+    compare_in_rooms(scene, archive)
+    compare_in_place(scene, invitations)
+    monkeypatch.setattr(Standing, "may_archive", property(lambda self: self.may_read))
+    monkeypatch.setattr(PlaceStanding, "may_invite", property(lambda self: True))
+    with pytest.raises(AssertionError, match="room-archive"):
+        compare_in_rooms(scene, archive)
+    with pytest.raises(AssertionError, match="invitations"):
+        compare_in_place(scene, invitations)
+
+
+def test_what_is_refused_and_done_all_the_same_is_seen(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as by a view that does it before it asks."""
+    members = [line for line in rows_of(IN_ROOMS) if line.startswith("POST  members ")]
+
+    def demand_too_late(permitted: bool, sentence: str = "") -> None:
+        Room.objects.update(topic="changed")
+        permissions.demand(permitted, sentence)
+
+    monkeypatch.setattr("rooms.views.settings.demand", demand_too_late)
+    with pytest.raises(AssertionError, match="done all the same"):
+        compare_in_rooms(scene, members)
+
+
+# The doors that are written in SQL
+
+
+def test_every_door_says_the_same(scene: Scene) -> None:
+    User.objects.filter(username="deactivated").update(is_active=True)
+    for person, room in product(scene.people.values(), scene.rooms.values()):
+        may_read = room.standing_of(person).may_read
+        doors = {
+            "visible_to": Room.objects.visible_to(person).filter(pk=room.pk).exists(),
+            "room_at": reading.room_at(room.slug, person) is not None,
+            "rooms_visible_to": room.pk in {each.pk for each in reading.rooms_visible_to(person)},
+            "entrance": entrance.room(room.slug, person) is not None,
+        }
+        assert doors == dict.fromkeys(doors, may_read), (person, room)
+
+
+# The socket
+
+
+async def entered(scene: Scene, who: str, kind: str) -> tuple[str, str]:
+    """What the socket answers to one who comes, and to a message."""
+    opened = Socket(scene.client(who), scene.rooms[kind].slug, page=None)
+    if not await opened.open():
+        return "0", "0"
+    await opened.send({"type": "message", "key": f"key-of-{who}", "text": "hi"})
+    answer = await opened.answer()
+    await opened.leave()
+    return "+", {"stored": "+", "refused": "!"}[answer["type"]]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_socket() -> None:
+    lines = SOCKETS.splitlines()[-2:]
+    scene = await in_db(Scene.arrange)()
+    async with new_process():
+        cells = [
+            await entered(scene, who, kind) for kind, who in product(KINDS, ROOM_ROLES.values())
+        ]
+    found = [
+        as_row(line, list(column), len(ROOM_ROLES))
+        for line, column in zip(lines, zip(*cells, strict=True), strict=True)
+    ]
+    assert found == lines
