@@ -7,8 +7,9 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from . import faces
 from .background import begin_lost_tasks_anew, chore
-from .models import Attachment, LinkPreview, Shelf
+from .models import Attachment, LinkPreview, Shelf, User
 from .sessions import SessionStore
 
 MINUTELY = timedelta(minutes=1)
@@ -43,3 +44,10 @@ def forget_unsent_files() -> None:
 def forget_stray_files() -> None:
     Attachment.forget_strays()
     Shelf.count_anew()
+
+
+@chore(every=DAILY)
+def forget_stray_faces() -> None:
+    used = set(User.objects.exclude(face="").values_list("face", flat=True))
+    for version in list(faces.strays(used, DAILY)):
+        faces.remove(version)

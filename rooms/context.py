@@ -9,7 +9,6 @@ from django.utils.functional import SimpleLazyObject
 from .models import Place, PlaceStanding, User, unread
 from .models.direct import called, talkers_of
 from .models.reading import rooms_of
-from .models.user import FACE_HUES, initials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +17,15 @@ if TYPE_CHECKING:
 
     from .models.direct import Talkers
     from .models.reading import RoomOf, VisibleRoom
+    from .models.user import Look
+
+
+class Other(NamedTuple):
+    """Somebody with whom the reader talks."""
+
+    pk: int
+    name: str
+    face: str  # see `Look`
 
 
 class RoomItem(NamedTuple):
@@ -30,7 +38,7 @@ class RoomItem(NamedTuple):
     unread: int  # at most `unread.COUNTED`
     direct: bool = False
     others: int = 0  # people of a direct conversation but the reader
-    hue: int = 0  # of the only other's face
+    other: Other | None = None  # the only one, if there is just one
     held: bool = False  # unread by the member's own wish, also on a page of the room itself
 
     @classmethod
@@ -43,10 +51,6 @@ class RoomItem(NamedTuple):
     def title(self) -> str:
         """The name, in the active language where it is not somebody's."""
         return self.name if self.others or not self.direct else called([])
-
-    @property
-    def initials(self) -> str:
-        return initials(self.name)
 
     def opened(self) -> RoomItem:
         """The same once its member has opened the room."""
@@ -66,12 +70,15 @@ def arranged(items: Sequence[RoomItem], reader: int, talkers: Talkers) -> list[R
     return rooms + direct
 
 
-def _called(item: RoomItem, reader: int, talkers: Mapping[int, str]) -> RoomItem:
-    others = {person: name for person, name in talkers.items() if person != reader}
+def _called(item: RoomItem, reader: int, talkers: Mapping[int, Look]) -> RoomItem:
+    others = {person: look for person, look in talkers.items() if person != reader}
     if not others:
         return item
-    hue = next(iter(others)) % FACE_HUES if len(others) == 1 else 0
-    return item._replace(name=called(others.values()), others=len(others), hue=hue)
+    item = item._replace(name=called(look.name for look in others.values()), others=len(others))
+    if len(others) > 1:
+        return item
+    ((pk, look),) = others.items()
+    return item._replace(other=Other(pk, *look))
 
 
 def room_items(user: User) -> list[RoomItem]:

@@ -71,9 +71,7 @@ def store(upload: IO[bytes], size: int) -> Stored:
 
 
 def _store(upload: IO[bytes], size: int, path: str) -> Stored:
-    root = Path(settings.MEDIA_ROOT)
-    if shutil.disk_usage(root).free < SPARE + 2 * size:
-        raise OSError("too little space is left")
+    demand_space(2 * size)
     target, draft = full(path), full(path + DRAFT)
     # Whoever may come through may not look around: nginx, where it hands files out.
     target.parent.mkdir(mode=0o711, exist_ok=True)
@@ -88,6 +86,12 @@ def _store(upload: IO[bytes], size: int, path: str) -> Stored:
     with target.open("rb+") as file:
         _settle(file)
     return Stored(path, target.stat().st_size, *picture)
+
+
+def demand_space(size: int) -> None:
+    """Raises `OSError` if so many bytes more would leave too few for the database."""
+    if shutil.disk_usage(settings.MEDIA_ROOT).free < SPARE + size:
+        raise OSError("too little space is left")
 
 
 def _settle(file: IO[bytes]) -> None:

@@ -2,8 +2,8 @@
 
 from django.urls import path
 
+from . import faces
 from .views import (
-    accounts,
     direct,
     directory,
     files,
@@ -16,6 +16,7 @@ from .views import (
     pins,
     place,
     previews,
+    profiles,
     reactions,
     reader,
     replies,
@@ -37,7 +38,17 @@ urlpatterns = [
     path("place/invitations/<int:pk>/qr.svg", invitations.qr, name="invitation-qr"),
     path("place/invitations/<int:pk>/revoke/", invitations.revoke, name="invitation-revoke"),
     path("join/<str:token>/", invitations.invited, name="invited"),
-    path("accounts/profile/", accounts.profile, name="profile"),
+    path("accounts/profile/", profiles.profile, name="profile"),
+    path("accounts/picture/", profiles.picture, name="picture"),
+    path("accounts/status/", profiles.status, name="status"),
+    path("people/<str:who>/", profiles.card, name="person-card"),
+    path("people/<int:pk>/face/<slug:version>.webp", profiles.face, {"size": faces.SMALL}, "face"),
+    path(
+        "people/<int:pk>/portrait/<slug:version>.webp",
+        profiles.face,
+        {"size": faces.LARGE},
+        "portrait",
+    ),
     path("help/", help_page.show, name="help"),
     path("manifest.webmanifest", installing.manifest, name="manifest"),
     path("me.css", reader.style, name="reader-style"),

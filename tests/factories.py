@@ -6,8 +6,10 @@ import io
 import secrets
 from typing import TYPE_CHECKING
 
+from rooms import faces
 from rooms.models import Attachment, Role, Room, User, unread
 from rooms.models.attachment import Upload
+from tests.files import picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +43,12 @@ def make_room(
 def say(room: Room, author: User, *bodies: str) -> list[Message]:
     """Messages by `author`, one for each body."""
     return [room.post(author, body, key=secrets.token_urlsafe(9)) for body in bodies]
+
+
+def give_face(user: User) -> None:
+    """A picture that this person is shown by."""
+    content = picture("JPEG", (500, 300))
+    user.change_face(faces.made(io.BytesIO(content), len(content)))
 
 
 def unread_of(room: Room, user: User) -> int:

@@ -77,7 +77,7 @@ def test_an_author_who_is_called_otherwise_is_so_in_all_that_they_said(
     assert ">AS</span>" in rows
     assert "Alice Archer" not in rows
     alice.change_profile(display_name="", time_zone="", language="")
-    assert ">alice</b>" in messages_of(look(bob_client, open_room))
+    assert ">alice</a>" in messages_of(look(bob_client, open_room))
 
 
 @in_each_part
@@ -188,7 +188,7 @@ def test_who_left_and_who_came_shows(
     store.renew("here", [(open_room.pk, alice.pk)], "test", 30)
     page = newest(bob_client, open_room)
     assert 'class="here-count">2<' in page
-    assert f'data-person="{alice.pk}"' in page
+    assert f'href="/people/{alice.pk}/"' in page
     assert "1 here" not in directory(bob_client, open_room)
     assert "2 here" in directory(bob_client, open_room)
     store.clear()

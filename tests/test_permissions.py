@@ -44,7 +44,7 @@ from rooms.unfurl import Picture
 from rooms.views import reader
 from tests import files
 from tests.cast import signed_in
-from tests.factories import make_room, make_user, say_with_files
+from tests.factories import give_face, make_room, make_user, say_with_files
 from tests.sockets import Socket, in_db, new_process
 
 if TYPE_CHECKING:
@@ -152,6 +152,14 @@ GET   direct-new              ++++>>  ++++>>
 POST  direct-new              +++!>>  +++!>>
 GET   profile                 ++++>>  ++++>>
 POST  profile                 ++++>>  ++++>>
+POST  picture                 ++++>>  ++++>>
+GET   status                  ++++>>  ++++>>
+POST  status                  ++++>>  ++++>>
+GET   person-card             ++++>>  ++++>>
+GET   person-card/stranger    +++0>>  +++0>>
+GET   face                    ++++--  ++++--
+GET   face/stranger           +++0--  +++0--
+GET   portrait                ++++--  ++++--
 GET   help                    ++++>>  ++++>>
 GET   preview-picture         ++++>>  ++++>>
 GET   manifest                ++++++  ++++++
@@ -212,6 +220,8 @@ class Scene:
             for name in names
             if name != "nobody"
         }
+        for name in ("member", "other"):
+            give_face(people[name])
         in_rooms = [people[name] for name in ("member", "guest", "deactivated")]
         rooms = {
             kind: make_room(kind, people["moderator"], *in_rooms, private=kind == "private")
@@ -263,6 +273,10 @@ def at(who: str, **form: Any) -> Request:
         ],
         lambda *_: form,
     )
+
+
+def face_of(who: str) -> Request:
+    return Request(lambda scene, _me: [scene.people[who].pk, scene.people[who].face])
 
 
 of_message = Request(lambda *_: [MESSAGE], lambda *_: {"text": "otherwise"})
@@ -322,6 +336,13 @@ REQUESTS = {
     "invitation-revoke": of_invitation,
     "invited": Request(lambda scene, _who: [scene.invitation.token]),
     "profile": with_form(display_name="Otherwise"),
+    "picture": with_form(no_picture="1"),
+    "status": with_form(emoji="🌴", text="otherwise"),
+    "person-card": at("member"),
+    "person-card/stranger": at("other"),
+    "face": face_of("member"),
+    "face/stranger": face_of("other"),
+    "portrait": face_of("member"),
     "composer-input": kept_fragment,
     "connection-lost": kept_fragment,
     "pasted": kept_fragment,

@@ -10,6 +10,7 @@ from django.db import connections
 from django.forms.models import model_to_dict
 
 from rooms.models import Membership, Place, Room, User, reading
+from rooms.models.user import Look
 from tests.factories import make_crowd, make_room, say
 
 if TYPE_CHECKING:
@@ -116,9 +117,10 @@ def test_a_room_that_everybody_left(alice: User, bob: User, open_room: Room) -> 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 256, 257, 600])
 def test_names(size: int, alice: User, open_room: Room) -> None:
     crowd = make_crowd(open_room, size)
-    expected = {person.pk: person.username for person in crowd} | {alice.pk: "Alice Archer"}
-    assert reading.names_of({*expected, 10**9}) == expected
-    assert reading.names_of([]) == {}
+    names = {person.pk: person.username for person in crowd} | {alice.pk: "Alice Archer"}
+    expected = {pk: reading.Seen(Look(name, "")) for pk, name in names.items()}
+    assert reading.seen_of({*expected, 10**9}) == expected
+    assert reading.seen_of([]) == {}
 
 
 def test_the_place(place: Place) -> None:

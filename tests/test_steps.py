@@ -95,6 +95,9 @@ class Socket:
     def push_people(self, people: People) -> None:
         raise AssertionError("nobody looks at presence here")
 
+    def push_look(self, frame: Frame) -> None:
+        raise AssertionError("nobody is called otherwise here")
+
     def push_news(self, news: News) -> None:
         raise AssertionError("nobody sits in another room here")
 

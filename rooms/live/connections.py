@@ -84,6 +84,9 @@ class Connection(Protocol):
     def push_people(self, people: People) -> None:
         """Who is here and who is writing now."""
 
+    def push_look(self, frame: Frame) -> None:
+        """Somebody whom the room shows is called or pictured otherwise, as the frame has it."""
+
     def push_news(self, news: News) -> None:
         """What changed in the reader's list of rooms."""
 

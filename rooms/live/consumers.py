@@ -273,6 +273,9 @@ class RoomConsumer(AsyncWebsocketConsumer):
     def push_people(self, people: People) -> None:
         self.push(_people(people, self.slug, self.reader.variant))
 
+    def push_look(self, frame: Frame) -> None:
+        self.push(frame)
+
     def push_news(self, news: News) -> None:
         self.push(Frame(news.as_html(self.reader.variant)))
 

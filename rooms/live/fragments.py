@@ -30,6 +30,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..models import Row
+from ..models.user import FACE_HUES, initials
 from ..text import is_only_emoji, summary, to_html
 from . import attached
 from .moulds import mould
@@ -39,9 +40,12 @@ if TYPE_CHECKING:
 
     from ..context import RoomItem
     from ..models import Quote, Reaction, Step
+    from ..models.profile import Status
+    from ..models.user import Look
 
 KEY_HERE = "the-key"
 ROWS_KEPT = 10_000  # rendered rows of about 0.6 kB each
+FACES_KEPT = 10_000
 FRAME_ROWS = 50  # a frame of a thousand rows is one long task in the browser
 GUARDS = 64  # cursors that one selector may name
 EXCERPT = 100  # characters of an original that a reply shows
@@ -49,9 +53,9 @@ ROW_GAPS = (
     "number",
     "address",
     "author",
-    "hue",
-    "initials",
+    "face",
     "name",
+    "card",
     "body",
     "moment",
     "clock",
@@ -90,8 +94,31 @@ class Person(NamedTuple):
 
     pk: int
     name: str
-    initials: str
-    hue: int
+    face: str = ""  # version of the picture, if there is one
+    status: Status | None = None
+    undisturbed: bool = False  # not to be disturbed just now
+
+
+@lru_cache(maxsize=FACES_KEPT)
+def face(pk: int, name: str, version: str) -> SafeString:
+    """Somebody's picture, or the initials of their name where the version is empty."""
+    return _face(pk, name, version)
+
+
+def _face(pk: int, name: str, version: str, swap: str = "") -> SafeString:
+    person = {"pk": pk, "hue": pk % FACE_HUES, "initials": initials(name), "face": version}
+    return render_to_string("_face.html", {"person": person, "swap": mark_safe(swap)})
+
+
+def own_face(pk: int, now: Look) -> SafeString:
+    """Put in the place of the reader's own at the edge of every page."""
+    return _face(pk, *now, f".self[data-person='{pk}']>.face")
+
+
+@lru_cache(maxsize=FACES_KEPT)
+def card(pk: int) -> str:
+    """The address of somebody's card, as short as there is one: it stands in every row."""
+    return reverse("person-card", args=[pk])
 
 
 def _opens_day(row: Row) -> bool:
@@ -127,9 +154,9 @@ def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> 
             "number": f"{scope}{row.number}",
             "address": reverse("message", args=[row.slug, row.number]),
             "author": row.author,
-            "hue": row.hue,
-            "initials": row.initials,
+            "face": face(row.author, *row.look),
             "name": row.author_name,
+            "card": card(row.author),
             "body": to_html(row.body),
             "moment": at.isoformat(timespec="seconds"),
             "clock": date_format(at, _("H:i")),
@@ -157,7 +184,11 @@ def _quoted(row: Row) -> SafeString:
 
 def about_original(quote: Quote | None) -> dict[str, Any]:
     """Template context: the `original` of a reply and one line of it; the same of none."""
-    return {"original": quote, "excerpt": excerpt(quote) if quote else ""}
+    return {
+        "original": quote,
+        "original_face": face(quote.author, *quote.look) if quote else "",
+        "excerpt": excerpt(quote) if quote else "",
+    }
 
 
 def excerpt(quote: Quote) -> str:
@@ -337,6 +368,20 @@ def typing(writing: Sequence[Person], variant: Variant) -> str:
     """Who is writing. It names everybody, the reader too: the reader's sheet hides their own name."""
     with variant.active():
         return render_to_string("rooms/_typing.html", {"people": writing, "swap": True})
+
+
+def look(pk: int, now: Look) -> str:
+    """How somebody is shown now, put wherever a room's page shows them, however often."""
+    said, shown = f".message[data-author='{pk}']>.who", f"[data-person='{pk}']"
+    names = f"{said}>.name,.quoted{shown}>b,.self{shown}>.who>b"
+    return render_to_string(
+        "stream/look.html",
+        {
+            "face": _face(pk, *now, f"{said}>.face,{shown}>.face,.trash"),
+            "names": mark_safe(names),
+            "name": now.name,
+        },
+    )
 
 
 def alive(version: int) -> str:

@@ -47,7 +47,7 @@ from .connections import (
     TooSlow,
 )
 from .elsewhere import Elsewhere
-from .people import people_of
+from .people import people_of, shown_in
 from .ringer import Ringer
 from .threads import in_db, in_thread
 
@@ -304,6 +304,16 @@ class Hub(AsyncConsumer):
         for room in self.rooms.values():
             if room.people and users & {person.pk for person in room.people.here}:
                 self.look_at_presence(room.pk)
+
+    async def look_changed(self, event: dict[str, Any]) -> None:
+        """Somebody is called or pictured otherwise: open pages follow in whatever they said."""
+        user = event["user"]
+        look, rooms = await in_db(shown_in)(user, set(self.rooms))
+        if look is None:
+            return
+        frame = Frame(fragments.look(user, look))
+        for room in [self.rooms[pk] for pk in rooms & self.rooms.keys()]:
+            self.reach(room, methodcaller("push_look", frame))
 
     async def access_ended(self, event: dict[str, Any]) -> None:
         users, room_id = set(event["users"]), event["room"]

@@ -47,6 +47,9 @@ class Stream:
     def push_people(self, people: People) -> None:
         self._put(self._people(people))
 
+    def push_look(self, frame: Frame) -> None:
+        """What stands there stays; the list of who is here shows it."""
+
     def push_news(self, news: News) -> None:
         with self.reader.variant.active():
             self._put(render_to_string("stream/plain_news.html", {"items": news.items}))

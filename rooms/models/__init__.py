@@ -13,6 +13,7 @@ from .message import Message, Row
 from .permissions import PlaceStanding, Role, Standing
 from .place import Place
 from .preview import LinkPreview, Preview, PreviewPicture
+from .profile import Profile
 from .quote import Quote
 from .reactions import Reaction
 from .room import History, Room, RoomDetails, Step
@@ -36,6 +37,7 @@ __all__ = [
     "PlaceStanding",
     "Preview",
     "PreviewPicture",
+    "Profile",
     "Quote",
     "Reaction",
     "Role",

@@ -88,6 +88,11 @@ def people_changed(user_ids: Iterable[int]) -> None:
     _after_commit(PLACE_GROUP, {"type": "people.changed", "users": list(user_ids)})
 
 
+def look_changed(user_id: int) -> None:
+    """This person is called or pictured otherwise, wherever they are shown; see `Look`."""
+    _after_commit(PLACE_GROUP, {"type": "look.changed", "user": user_id})
+
+
 def reading_changed(user_ids: Iterable[int], room_id: int | None = None) -> None:
     """These people have read more or less than before: of `room_id`, whose own pages show that by
     themselves, or of any room if it is None."""

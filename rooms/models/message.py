@@ -30,7 +30,7 @@ from .preview import (
 from .quote import Quote
 from .reactions import Reaction, Stored, clean_emoji
 from .searching import index
-from .user import User, initials
+from .user import Look, User
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -110,6 +110,7 @@ class Row:
     continues: bool
     previous_at: datetime | None
     # What most messages have not is left out of their data.
+    author_face: str = ""  # see `Look`
     files: tuple[File, ...] = ()
     previews: tuple[Preview, ...] = ()
     reactions: tuple[Reaction, ...] = ()
@@ -120,20 +121,23 @@ class Row:
     @property
     def people(self) -> dict[int, str]:
         """Everybody whose name stands in the row."""
-        people = {self.author: self.author_name}
-        if self.quote is not None:
-            people[self.quote.author] = self.quote.author_name
+        people = {user: look.name for user, look in self.looks.items()}
         for reaction in self.reactions:
             people |= reaction.people
         return people
 
     @property
-    def initials(self) -> str:
-        return initials(self.author_name)
+    def looks(self) -> dict[int, Look]:
+        """Everybody whose face stands in the row, too."""
+        looks = {self.author: self.look}
+        if self.quote is not None:
+            looks[self.quote.author] = self.quote.look
+        return looks
 
     @property
-    def hue(self) -> int:
-        return self.author % 8
+    def look(self) -> Look:
+        """How the author is shown."""
+        return Look(self.author_name, self.author_face)
 
     def as_data(self) -> dict[str, Any]:
         """Strings, numbers and booleans only, and lists of them."""
@@ -257,6 +261,7 @@ class Message(models.Model):
             posted_version=self.posted_version,
             author=author.pk,
             author_name=author.name,
+            author_face=author.face,
             body=self.body,
             created_at=self.created_at,
             edited=self.edited_at is not None,

@@ -23,7 +23,7 @@ SELECT private, archived_at IS NOT NULL, moderators_only,
 FROM rooms_room WHERE id = %s
 """
 AUTHOR = """
-SELECT rooms_user.id, username, display_name, role, is_moderator
+SELECT rooms_user.id, username, display_name, face, role, is_moderator
 FROM rooms_user LEFT JOIN rooms_membership ON room_id = %s AND user_id = rooms_user.id
 WHERE rooms_user.id = %s AND is_active
 """
@@ -76,6 +76,7 @@ class Author(NamedTuple):
     pk: int
     username: str
     display_name: str
+    face: str
     role: str
     moderator: bool | None  # None for whoever does not belong to the room
 

@@ -10,7 +10,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, ExpressionWrapper, FilteredRelation, Q
 from django.db.models.functions import Coalesce
 
-from .called import names_of
+from .called import Seen, names_of, seen_of
 from .membership import Membership
 from .permissions import Role
 from .place import Place
@@ -18,7 +18,15 @@ from .prepared import Prepared
 from .room import Room
 from .user import User
 
-__all__ = ["names_of", "place", "room_at", "rooms_of", "rooms_visible_to"]
+__all__ = [
+    "Seen",
+    "names_of",
+    "place",
+    "room_at",
+    "rooms_of",
+    "rooms_visible_to",
+    "seen_of",
+]
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet

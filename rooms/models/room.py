@@ -46,7 +46,7 @@ STEPS = (
 SLUG_LENGTH = 50
 _OF_MESSAGE = (
     *("number", "version", "posted_version"),
-    *("author_id", "author__display_name", "author__username"),
+    *("author_id", "author__display_name", "author__username", "author__face"),
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
     *("files", "previews"),
     *("reactions", "replies", "pinned_at", *quote.COLUMNS),
@@ -400,6 +400,7 @@ class Room(models.Model):
                 refusal = RoomClosed if room.archived else ModeratorsOnly
                 return self._said_before(author, key, posted_digest, reply, refusal)
             author.username, author.display_name = known.username, known.display_name
+            author.face = known.face
             if not standing.belongs:
                 self._admit(author)
             original = None if reply is None else self._original(reply)
@@ -586,7 +587,7 @@ class Room(models.Model):
     def _row(self, values: tuple[Any, ...], names: Mapping[int, str]) -> Row:
         """As `Message.as_row`, of the values of `_OF_MESSAGE`: making fifty rows of three models each
         took most of the time of reading them."""
-        number, version, posted_version, author, display_name, username, *words = values
+        number, version, posted_version, author, display_name, username, face, *words = values
         body, created_at, edited_at, deleted_at, continues, previous_at, *more = words
         files, previews, reacted, replies, pinned_at, *original = more
         return Row(
@@ -597,6 +598,7 @@ class Room(models.Model):
             posted_version=posted_version,
             author=author,
             author_name=display_name or username,
+            author_face=face,
             body=body,
             created_at=created_at,
             edited=edited_at is not None,

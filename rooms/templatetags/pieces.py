@@ -7,7 +7,7 @@ every template without `load` (see the settings).
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from django import template
 from django.template.loader import render_to_string
@@ -30,11 +30,32 @@ if TYPE_CHECKING:
 register = template.Library()
 
 
+class Faced(Protocol):
+    """A `User`, or a person of a list."""
+
+    @property
+    def pk(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def face(self) -> str: ...
+
+
 @register.simple_tag
 @lru_cache(maxsize=256)
 def icon(name: str, size: int = 18, *, directed: bool = False) -> SafeString:
     """One of the symbols of `_icons.html`; `directed` ones are mirrored where one reads to the left."""
     return render_to_string("_icon.html", {"name": name, "size": size, "directed": directed})
+
+
+@register.simple_tag
+def face(person: Faced | SafeString) -> SafeString:
+    """Somebody's picture or initials. What is a face already comes back as it is."""
+    if isinstance(person, SafeString):
+        return person
+    return fragments.face(person.pk, person.name, person.face)
 
 
 @register.simple_tag

@@ -260,12 +260,12 @@ def _shown(
 ) -> tuple[Room, Part, People]:
     """A part of the history, the room at that moment and who is there."""
     part = parts.kept(room, variant, before=before, after=after)
-    people, names = named_with(
+    people, seen = named_with(
         presence.held("here", [room.pk]),
         presence.held("typing", [room.pk]),
         part.names if part else (),
     )
-    if part is None or not part.names_hold(names):
+    if part is None or not part.holds(seen):
         room, part = parts.made(room, variant, before=before, after=after)
     return room, part, people[room.pk]
 

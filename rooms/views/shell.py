@@ -17,7 +17,7 @@ from django.utils import translation
 from django.utils.safestring import mark_safe
 
 from rooms.live.moulds import Mould, gap
-from rooms.templatetags.pieces import catch_up, room_list
+from rooms.templatetags.pieces import catch_up, face, room_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,11 +49,10 @@ def around(place_name: str, inside: PlaceStanding) -> dict[str, Any]:
         "pk": gap("reader"),
         "name": gap("reader_name"),
         "username": gap("reader_username"),
-        "initials": gap("reader_initials"),
-        "hue": gap("reader_hue"),
     }
     return {
         "request": {"user": user},
+        "reader_face": gap("reader_face"),
         "place": {"name": place_name},
         "inside": inside,
         "csrf_token": gap("csrf_token"),
@@ -73,8 +72,7 @@ def about(
         "reader": user.pk,
         "reader_name": user.name,
         "reader_username": user.username,
-        "reader_initials": user.initials,
-        "reader_hue": user.hue,
+        "reader_face": face(user),
         "csrf_token": get_token(request),
         "room_list": room_list(items, current),
         "direct_list": room_list(items, current, direct=True),

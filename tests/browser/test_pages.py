@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
@@ -20,6 +21,7 @@ from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.urls import resolve
+from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import Page, Response, expect
 
@@ -30,11 +32,13 @@ from rooms.models import (
     Place,
     Preview,
     PreviewPicture,
+    Profile,
     Role,
     Room,
     User,
 )
 from rooms.models.preview import previews_of
+from rooms.models.profile import Status
 from rooms.unfurl import Picture
 from tests import factories
 from tests.browser.conftest import Open, Watch
@@ -107,6 +111,15 @@ def previewed(message: Message) -> None:
     message.refresh_from_db()
 
 
+def tell(person: User) -> None:
+    """All that one can say of oneself."""
+    told = Profile.of(person)
+    told.describe(pronouns="he/him", about=f"Ask me about {LONG}.\nhttps://example.org/{'a' * 100}")
+    told.show_status(Status("🎧", "Soldering until four, then tea"), None)
+    told.rest(timezone.now() + timedelta(hours=3))
+    factories.give_face(person)
+
+
 @in_thread
 def arrange() -> Scene:
     place, _made = Place.objects.get_or_create(pk=1, defaults={"name": "Millbrook Repair Café"})
@@ -125,6 +138,7 @@ def arrange() -> Scene:
     ines.save()
     tomasz.email = "tomasz@example.org"
     tomasz.save()
+    tell(tomasz)
 
     full = factories.make_room(
         "Pages full", ines, tomasz, noor, topic=f"What is on the bench, and {LONG[:120]}"
@@ -332,6 +346,12 @@ def own_menu(page: Page) -> None:
     expect(page.locator("#self-menu")).to_be_visible()
 
 
+def card(page: Page) -> None:
+    page.locator("#messages a.name", has_text="Tomasz").last.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Tomasz Wilk")).to_be_visible()
+
+
 @dataclass(frozen=True)
 class Case:
     """A page: whose it is, where it is, and what makes it so."""
@@ -374,6 +394,15 @@ CASES = [
     Case("link used up", "", "/accounts/password/reset/key/1-nonsense/"),
     Case("new password set", "", "/accounts/password/reset/key/done/"),
     Case("profile", "tomasz", "/accounts/profile/"),
+    Case("profile with mistakes", "tomasz", "/accounts/profile/",
+         do=sent(("Display name", "\u2060"), button="Save")),
+    Case("status", "tomasz", "/accounts/status/"),
+    Case("no status", "nobody", "/accounts/status/"),
+    Case("card", "ines", "/people/{tomasz.pk}/"),
+    Case("one's own card", "noor", "/people/{noor.username}/"),
+    Case("card of a closed account", "ines", "/people/{gone.pk}/"),
+    Case("card seen by a guest", "guest", "/people/@tomasz-pages/"),
+    Case("room and a card", "ines", "/rooms/{full}/", do=card),
     Case("password change", "tomasz", "/accounts/password/change/"),
     Case("e-mail", "tomasz", "/accounts/email/"),
     Case("no e-mail", "nobody", "/accounts/email/"),
@@ -650,6 +679,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
         "preview-picture", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
         "file", "thumbnail", "files-of-plain",
         "invitation-qr", "member-moderator", "news", "unread-read",
+        "face", "portrait", "picture",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
