@@ -112,7 +112,7 @@ class Attachment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} in {self.room_id}"
+        return f"file {self.pk} in {self.room_id}"
 
     @property
     def shown(self) -> File:

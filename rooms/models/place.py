@@ -49,6 +49,19 @@ class Place(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def change(self, **wanted: str | bool | None) -> None:
+        """Give the place other settings. The caller has asked `may_change_place`."""
+        with transaction.atomic():
+            now = Place.objects.select_for_update().get(pk=self.pk)
+            changed = {name: value for name, value in wanted.items() if getattr(now, name) != value}
+            if not changed:
+                return
+            for name, value in changed.items():
+                setattr(self, name, value)
+            if "link_previews" in changed:
+                self.preview_links(self.link_previews)
+            self.save(update_fields=list(changed))
+
     def preview_links(self, wanted: bool) -> None:
         """Show what linked pages say of themselves from now on; or nothing, in old messages too."""
         with transaction.atomic():
