@@ -239,7 +239,8 @@ def test_what_is_between_people_is_not_shown(  # noqa: PLR0917
 
     assert "kettle is blue" in words(operator.get(of(said[0])))
     assert "ledger.txt" in words(operator.get(of(said[0].attachments.get())))
-    for thing in (said[1], said[1].attachments.get(), private_room):
+    private: list[Any] = [said[1], said[1].attachments.get(), private_room]
+    for thing in private:
         for page in (of(thing), address(type(thing), "history", thing.pk)):
             shown = words(operator.get(page))
             assert "kettle" not in shown
@@ -248,7 +249,8 @@ def test_what_is_between_people_is_not_shown(  # noqa: PLR0917
     assert listed.count("kettle") == 1
 
     of_talk = talk.memberships.get(user=bob)
-    for thing in (talk, whispered, whispered.attachments.get(), of_talk):
+    hidden: list[Any] = [talk, whispered, whispered.attachments.get(), of_talk]
+    for thing in hidden:
         assert operator.get(of(thing)).status_code == 302  # as if there were none
         everything = words(operator.get(address(type(thing), "changelist"), {"q": talk.slug}))
         assert f"/{thing.pk}/change/" not in everything
@@ -285,8 +287,7 @@ def test_nothing_that_proves_who_somebody_is_is_shown(
     for thing in things:
         for page in (of(thing), address(type(thing), "changelist")):
             shown = words(operator.get(page))
-            found = [secret for secret in secrets if secret in shown]
-            assert found == [], (page, shown[max(0, shown.index(found[0]) - 100) :][:200])
+            assert [secret for secret in secrets if secret in shown] == [], page
     assert "b…@example.org" in words(operator.get(of(bob)))
     found = words(operator.get(address(User, "changelist"), {"q": "bob@example.org"}))
     assert of(bob) in found

@@ -96,6 +96,8 @@ GET   room-leave              ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  000000
 POST  room-leave              ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  0000000>>
 GET   room-settings           ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  0000000>>
 POST  room-settings           +++---0>>  00+-0-0>>  !!!---0>>  +++---0>>  0000000>>
+GET   room-private            --+---0>>  00+-0-0>>  --+---0>>  --+---0>>  00--0-0>>
+POST  room-private            --+---0>>  00+-0-0>>  --!---0>>  --+---0>>  00--0-0>>
 GET   room-archive            +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
 POST  room-archive            +++---0>>  00+-0-0>>  !!!---0>>  +++---0>>  00--0-0>>
 POST  room-archive/restore    +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
@@ -152,6 +154,10 @@ GET   direct-new              ++++>>  ++++>>
 POST  direct-new              +++!>>  +++!>>
 GET   profile                 ++++>>  ++++>>
 POST  profile                 ++++>>  ++++>>
+GET   look                    ++++>>  ++++>>
+POST  look                    ++++>>  ++++>>
+GET   sessions                ++++>>  ++++>>
+POST  sessions-end            ++++>>  ++++>>
 GET   help                    ++++>>  ++++>>
 GET   preview-picture         ++++>>  ++++>>
 GET   manifest                ++++++  ++++++
@@ -322,6 +328,8 @@ REQUESTS = {
     "invitation-revoke": of_invitation,
     "invited": Request(lambda scene, _who: [scene.invitation.token]),
     "profile": with_form(display_name="Otherwise"),
+    "look": with_form(scheme="dark"),
+    "sessions-end": with_form(all="others"),
     "composer-input": kept_fragment,
     "connection-lost": kept_fragment,
     "pasted": kept_fragment,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextInputWidget
 
 from rooms.forms import NAME_LENGTH, LineField
 from rooms.models import Place
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class PlaceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
-    name = LineField(max_length=NAME_LENGTH)
+    name = LineField(max_length=NAME_LENGTH, widget=AdminTextInputWidget)
 
     class Meta:
         model = Place
-        fields = ["name", "sign_up", "rooms_by_admins", "link_previews"]
+        fields = ["name", "sign_up", "rooms_by_admins", "link_previews", "file_limit"]
 
 
 @admin.register(Place, site=operators)
 class PlaceAdmin(OperatorAdmin):
     form = PlaceForm
-    fields = "name", "sign_up", "rooms_by_admins", "link_previews"
+    fields = "name", "sign_up", "rooms_by_admins", "link_previews", "file_limit"
     editable = fields
     list_display = fields
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db import models
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
@@ -27,8 +28,8 @@ NOT_SHOWN = gettext_lazy("(not shown: the room is private)")
 
 
 class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
-    name = LineField(max_length=NAME_LENGTH)
-    topic = LineField(max_length=TOPIC_LENGTH, required=False)
+    name = LineField(max_length=NAME_LENGTH, widget=AdminTextInputWidget)
+    topic = LineField(max_length=TOPIC_LENGTH, required=False, widget=AdminTextInputWidget)
     archived = forms.BooleanField(
         required=False, help_text=gettext_lazy("It can be read, and nothing changes in it.")
     )

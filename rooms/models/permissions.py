@@ -199,6 +199,11 @@ class Standing:
         return self.may_manage
 
     @property
+    def may_make_private(self) -> bool:
+        """Those who belong to it, of whom one at least has to be there to arrange it then."""
+        return self.may_manage and self.belongs
+
+    @property
     def may_archive(self) -> bool:
         return self.may_manage
 

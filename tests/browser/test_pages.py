@@ -373,6 +373,8 @@ CASES = [
     Case("new password", "", "/accounts/password/reset/key/{reset}/"),
     Case("link used up", "", "/accounts/password/reset/key/1-nonsense/"),
     Case("new password set", "", "/accounts/password/reset/key/done/"),
+    Case("look", "ines", "/accounts/look/"),
+    Case("signed in", "ines", "/accounts/sessions/"),
     Case("profile", "tomasz", "/accounts/profile/"),
     Case("password change", "tomasz", "/accounts/password/change/"),
     Case("e-mail", "tomasz", "/accounts/email/"),
@@ -451,6 +453,7 @@ CASES = [
     Case("settings of an archived room", "ines", "/rooms/{archived}/settings/"),
     Case("about", "tomasz", "/rooms/{full}/settings/"),
     Case("about a room that one is not in", "tomasz", "/rooms/{outside}/settings/"),
+    Case("make private", "ines", "/rooms/{full}/settings/private/"),
     Case("archive", "ines", "/rooms/{full}/archive/"),
     Case("restore", "ines", "/rooms/{archived}/archive/"),
     Case("who is here", "tomasz", "/rooms/{crowd}/here/", needs=("crowded",)),
@@ -649,7 +652,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
         "not-replying", "poller", "pasted", "message-reply", "message-pin", "changes",
         "preview-picture", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
         "file", "thumbnail", "files-of-plain",
-        "invitation-qr", "member-moderator", "news", "unread-read",
+        "invitation-qr", "member-moderator", "news", "unread-read", "sessions-end",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
