@@ -56,6 +56,7 @@ ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "project.asgi.application"
 
 INSTALLED_APPS = [
+    "django.contrib.admin.apps.SimpleAdminConfig",  # of which rooms/admin/ makes a site of its own
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -277,6 +278,9 @@ _cookie = "__Host-roomful_" if HTTPS else "roomful_"
 SESSION_COOKIE_NAME = f"{_cookie}session"
 CSRF_COOKIE_NAME = f"{_cookie}csrf"
 LANGUAGE_COOKIE_NAME = "roomful_language"
+
+# Where the site for operators is, "" for nowhere.
+ADMIN_PATH = environment.path("ADMIN_PATH", "admin/")
 
 # Who asks /metrics shows this; without it there is no such address.
 METRICS_TOKEN = environment.token("METRICS_TOKEN")

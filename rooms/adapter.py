@@ -18,6 +18,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from rooms.browsers import note_browser
 from rooms.models import Invitation, Place, Room, Standing, announcements
 from rooms.models.invitation import InvitationOver
 
@@ -149,6 +150,10 @@ class AccountAdapter(DefaultAccountAdapter):
             "account/signup.html",
             {"form": form, **get_entrance_context_data(request)},
         )
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        note_browser(request)
 
     def logout(self, request: HttpRequest) -> None:
         session_key = request.session.session_key

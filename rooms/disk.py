@@ -47,12 +47,13 @@ def thumbnail(path: str) -> str:
     return path + THUMBNAIL
 
 
-def store(upload: IO[bytes], size: int) -> Stored:
-    """Keep what was uploaded. Raises `FileRefused` with a sentence; nothing is kept then."""
-    if size > settings.FILE_LIMIT:
+def store(upload: IO[bytes], size: int, limit: int) -> Stored:
+    """Keep what was uploaded, of at most `limit` bytes. Raises `FileRefused` with a sentence; nothing is
+    kept then."""
+    if size > limit:
         raise FileRefused(
             _("It is larger than %(limit)s MB, which is as much as a file may have here.")
-            % {"limit": settings.FILE_LIMIT // 1_000_000}
+            % {"limit": limit // 1_000_000}
         )
     if size == 0:
         raise FileRefused(_("There is nothing in it."))

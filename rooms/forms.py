@@ -18,6 +18,7 @@ from django.contrib.auth.password_validation import (
     validate_password,
 )
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.functional import lazy
@@ -28,6 +29,7 @@ from django.utils.translation import gettext as _
 from rooms.adapter import EMAIL_LENGTH
 from rooms.models import Place, Role, Room, User
 from rooms.models.invitation import LIFETIME, InvitationOver
+from rooms.models.user import Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -285,6 +287,17 @@ class ProfileForm(forms.Form):
         field.choices = choices
 
 
+class LookForm(forms.Form):
+    """What somebody's pages look like."""
+
+    scheme = forms.ChoiceField(
+        label=gettext_lazy("Light or dark"),
+        choices=Scheme.choices,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+
+
 class PlaceForm(forms.Form):
     """What owners and admins decide about the place."""
 
@@ -311,6 +324,22 @@ class PlaceForm(forms.Form):
             " picture. If you turn it off, they go from all messages."
         ),
     )
+    file_limit = forms.IntegerField(
+        label=gettext_lazy("Largest file, in MB"),
+        min_value=1,
+        required=False,
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["file_limit"]
+        most = settings.FILE_LIMIT // 1_000_000
+        field.max_value = field.widget.attrs["max"] = most
+        field.validators.append(MaxValueValidator(most))
+        field.help_text = _("Up to %(most)s, which is also what holds if you leave it empty.") % {
+            "most": most
+        }
 
 
 ROLES = {

@@ -59,11 +59,15 @@ def unread_of(room: Room, user: User) -> int:
 def say_with_files(room: Room, author: User, body: str, files: dict[str, bytes]) -> Message:
     """A message with these files, by their names."""
     key = secrets.token_urlsafe(9)
-    taken = [
-        Attachment.upload(room, author, key, Upload(name, io.BytesIO(content), len(content)))
+    return room.post(author, body, key, upload_all(room, author, key, files))
+
+
+def upload_all(room: Room, author: User, key: str, files: dict[str, bytes]) -> list[int]:
+    """The files chosen in the composer with this key, by their own keys."""
+    return [
+        Attachment.upload(room, author, key, Upload(name, io.BytesIO(content), len(content))).pk
         for name, content in files.items()
     ]
-    return room.post(author, body, key, [file.pk for file in taken])
 
 
 def make_crowd(room: Room, size: int) -> list[User]:

@@ -96,6 +96,8 @@ GET   room-leave              ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  000000
 POST  room-leave              ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  0000000>>
 GET   room-settings           ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  0000000>>
 POST  room-settings           +++---0>>  00+-0-0>>  !!!---0>>  +++---0>>  0000000>>
+GET   room-private            --+---0>>  00+-0-0>>  --+---0>>  --+---0>>  00--0-0>>
+POST  room-private            --+---0>>  00+-0-0>>  --!---0>>  --+---0>>  00--0-0>>
 GET   room-archive            +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
 POST  room-archive            +++---0>>  00+-0-0>>  !!!---0>>  +++---0>>  00--0-0>>
 POST  room-archive/restore    +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
@@ -160,6 +162,10 @@ GET   person-card/stranger    +++0>>  +++0>>
 GET   face                    ++++--  ++++--
 GET   face/stranger           +++0--  +++0--
 GET   portrait                ++++--  ++++--
+GET   look                    ++++>>  ++++>>
+POST  look                    ++++>>  ++++>>
+GET   sessions                ++++>>  ++++>>
+POST  sessions-end            ++++>>  ++++>>
 GET   help                    ++++>>  ++++>>
 GET   preview-picture         ++++>>  ++++>>
 GET   manifest                ++++++  ++++++
@@ -343,6 +349,8 @@ REQUESTS = {
     "face": face_of("member"),
     "face/stranger": face_of("other"),
     "portrait": face_of("member"),
+    "look": with_form(scheme="dark"),
+    "sessions-end": with_form(all="others"),
     "composer-input": kept_fragment,
     "connection-lost": kept_fragment,
     "pasted": kept_fragment,

@@ -15,6 +15,8 @@ SECRET = "hunter2-hunter2"
 
 # Variable, value, what the sentence shows of it, what it says is allowed.
 WRONG = [
+    ("ADMIN_PATH", "rooms/all", '"rooms/all"', "that is free"),
+    ("ADMIN_PATH", "https://example.org/", '"https:', "that is free"),
     ("ALLOWED_HOSTS", "http://chat.example.org", '"http://chat.example.org"', "host names"),
     ("ALLOWED_HOSTS", "chat.example.org:8000", '"chat.example.org:8000"', "without port"),
     ("ALLOW_PRIVATE_ADDRESSES", "some", '"some"', "on or off"),

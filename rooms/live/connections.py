@@ -55,6 +55,7 @@ class Reader:
     user: int
     session: str
     variant: Variant
+    scheme: str = ""  # of their pages' look
 
 
 class People(NamedTuple):

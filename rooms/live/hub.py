@@ -323,7 +323,8 @@ class Hub(AsyncConsumer):
                     self._end(room, connection, NOT_FOUND if room_id else SIGNED_OUT)
 
     async def access_changed(self, event: dict[str, Any]) -> None:
-        await self._check_access(set(event["users"]))
+        users = event["users"]
+        await self._check_access(None if users is None else set(users))
 
     async def session_ended(self, event: dict[str, Any]) -> None:
         for room in list(self.rooms.values()):

@@ -141,6 +141,7 @@ class Stream:
                     "room": history.room,
                     "name": name,
                     "user": self.reader.user,
+                    "scheme": self.reader.scheme,
                     "older": history.rows[0].number if history.has_older else None,
                 },
             )

@@ -105,9 +105,11 @@ def access_ended(user_ids: Iterable[int], room_id: int | None = None) -> None:
     _after_commit(PLACE_GROUP, {"type": "access.ended", "users": list(user_ids), "room": room_id})
 
 
-def access_changed(user_ids: Iterable[int]) -> None:
-    """What these people may read is to be looked at again, whichever pages they have open."""
-    _after_commit(PLACE_GROUP, {"type": "access.changed", "users": list(user_ids)})
+def access_changed(user_ids: Iterable[int] | None) -> None:
+    """What these people may read is to be looked at again, whichever pages they have open; what anybody
+    may read if it is None."""
+    users = None if user_ids is None else list(user_ids)
+    _after_commit(PLACE_GROUP, {"type": "access.changed", "users": users})
 
 
 def session_ended(session_key: str) -> None:

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from .. import disk, filetypes
 from .errors import FileRefused, ModeratorsOnly, RoomClosed
@@ -112,7 +112,7 @@ class Attachment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} in {self.room_id}"
+        return f"file {self.pk} in {self.room_id}"
 
     @property
     def shown(self) -> File:
@@ -145,7 +145,9 @@ class Attachment(models.Model):
                 )
                 % {"count": PER_PERSON}
             )
-        stored = disk.store(upload.content, upload.size)
+        from .place import Place  # noqa: PLC0415  # which needs this model
+
+        stored = disk.store(upload.content, upload.size, Place.objects.get().largest_file)
         try:
             with transaction.atomic():
                 _reserve(stored.size)
@@ -235,6 +237,9 @@ class Shelf(models.Model):
     bytes = models.BigIntegerField(default=0)
 
     objects: ClassVar[models.Manager[Shelf]] = models.Manager()
+
+    class Meta:
+        verbose_name = verbose_name_plural = gettext_lazy("space for files")
 
     def __str__(self) -> str:
         return f"{self.bytes} bytes"

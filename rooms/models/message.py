@@ -304,29 +304,38 @@ class Message(models.Model):
         with self.room.changing() as room:
             message = self._as_now()
             demand(room.standing_of(by).may_delete(message.author_id))
-            if message.deleted_at is not None:
-                return False
-            if message.files:
-                Attachment.discard(message.attachments.all())
-            message.body, message.files = "", ""
-            message.deleted_at, message.version = timezone.now(), room.step()
-            message.reactions, pinned, message.pinned_at = None, message.pinned_at, None
-            message.keep_previews_of([])
-            message.save(
-                update_fields=[
-                    *("body", "files", "deleted_at", "version"),
-                    *("previews", "reactions", "pinned_at"),
-                ]
-            )
-            index.remove(message)
-            room.announce(message.as_row(room, message.author))
-            message.show_in_answers(room)
-            if message.thread is not None:
-                message.thread.count_replies(-1, room.step())
-                room.announce(message.thread.as_row(room, message.thread.author))
-            if pinned is not None:
-                room.count_pins(-1)
-            announcements.room_stirred(room.pk)  # it is unread for nobody any more
+            return message.erase(room)
+
+    def take_down(self) -> bool:
+        """The same of anybody's message, also in an archived room. The caller has asked `may_operate`."""
+        with self.room.changing(though_archived=True) as room:
+            return self._as_now().erase(room)
+
+    def erase(self, room: Room) -> bool:
+        """Under the lock of `room`, of the message as it is now. Returns whether anything has changed."""
+        if self.deleted_at is not None:
+            return False
+        if self.files:
+            Attachment.discard(self.attachments.all())
+        self.body, self.files = "", ""
+        self.deleted_at, self.version = timezone.now(), room.step()
+        self.reactions, pinned, self.pinned_at = None, self.pinned_at, None
+        self.keep_previews_of([])
+        self.save(
+            update_fields=[
+                *("body", "files", "deleted_at", "version"),
+                *("previews", "reactions", "pinned_at"),
+            ]
+        )
+        index.remove(self)
+        room.announce(self.as_row(room, self.author))
+        self.show_in_answers(room)
+        if self.thread is not None:
+            self.thread.count_replies(-1, room.step())
+            room.announce(self.thread.as_row(room, self.thread.author))
+        if pinned is not None:
+            room.count_pins(-1)
+        announcements.room_stirred(room.pk)  # it is unread for nobody any more
         return True
 
     def show_previews(self, body: str, found: Sequence[Preview]) -> bool:

@@ -17,6 +17,9 @@ The roles
 - A *member* finds the open rooms and joins them.
 - A *guest* belongs to the rooms that they were put into, and for them there are no others. They moderate
   none: who adds people to a room may look for people.
+
+Beside the roles, an *operator* looks after the machine: an owner whom somebody with a shell on the server
+made one (`manage.py operator`). They have the site in rooms/admin/, as long as they are an owner.
 """
 
 from __future__ import annotations
@@ -59,6 +62,11 @@ def demand(permitted: bool, sentence: str = "") -> None:
 def may_read(role: str, *, private: bool, belongs: bool) -> bool:
     """Whether a room exists for somebody."""
     return belongs or (not private and role in FINDS_ROOMS)
+
+
+def may_operate(user: User) -> bool:
+    """Whether somebody is an operator."""
+    return user.is_active and user.is_staff and user.role == Role.OWNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +197,11 @@ class Standing:
     @property
     def may_change_details(self) -> bool:
         return self.may_manage
+
+    @property
+    def may_make_private(self) -> bool:
+        """Those who belong to it, of whom one at least has to be there to arrange it then."""
+        return self.may_manage and self.belongs
 
     @property
     def may_archive(self) -> bool:

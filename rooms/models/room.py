@@ -53,7 +53,7 @@ _OF_MESSAGE = (
 )
 _REACTIONS = _OF_MESSAGE.index("reactions")
 _OF_ROOM = (
-    *("name", "topic", "archived_at", "moderators_only", "version", "details_version"),
+    *("name", "topic", "private", "archived_at", "moderators_only", "version", "details_version"),
     *("last_number", "last_author_id", "last_at", "run", "pins"),
 )
 END = 1 << 62  # above every number
@@ -275,6 +275,18 @@ class Room(models.Model):
                 room.details_version = room.step()
                 room.announce(None)
                 room.announce_to_members()
+        self.refresh_from_db()
+
+    def make_private(self) -> None:
+        """From now on the room is there for those alone who belong to it; it closes before all others at
+        once. There is no way back: what was said then was said among them."""
+        self._refuse_if_direct()
+        with self.changing() as room:
+            if not room.private:
+                room.private, room.details_version = True, room.step()
+                room.announce(None)
+                room.announce_to_members()
+                announcements.access_changed(None)
         self.refresh_from_db()
 
     def archive(self) -> None:
@@ -516,6 +528,7 @@ class Room(models.Model):
                         "run",
                         "name",
                         "topic",
+                        "private",
                         "archived_at",
                         "moderators_only",
                         "pins",

@@ -54,6 +54,14 @@ class Look(NamedTuple):
     face: str  # of `faces`, the version of their picture; "" for their initials
 
 
+class Scheme(models.TextChoices):
+    """What somebody's pages look like."""
+
+    DEVICE = "", _("As the device has it")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+
+
 class User(AbstractUser):
     """A person: signs in with `username`, is called `display_name`."""
 
@@ -76,6 +84,9 @@ class User(AbstractUser):
         blank=True,
         choices=settings.LANGUAGES,
         help_text=_("As the browser asks if you leave it empty."),
+    )
+    scheme = models.CharField(
+        _("look"), max_length=8, choices=Scheme, blank=True, default="", db_default=""
     )
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.MEMBER)
     name_words = NameWords(
@@ -122,6 +133,11 @@ class User(AbstractUser):
     def hue(self) -> int:
         """Which of the eight colours this person's face has."""
         return self.pk % FACE_HUES
+
+    def change_look(self, scheme: str) -> None:
+        """Their next pages look so."""
+        self.scheme = scheme
+        self.save(update_fields=["scheme"])
 
     def change_profile(self, *, display_name: str, time_zone: str, language: str) -> None:
         """Change how this person is called and what they read in; open pages follow."""

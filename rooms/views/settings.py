@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -112,7 +113,12 @@ def _change(request: AuthenticatedHttpRequest, entered: Entered) -> HttpResponse
 def _settings(
     request: AuthenticatedHttpRequest, entered: Entered, form: RoomSettingsForm, status: int = 200
 ) -> HttpResponse:
-    context = {**entered._asdict(), "form": form, "members": entered.room.memberships.count()}
+    context = {
+        **entered._asdict(),
+        "form": form,
+        "members": entered.room.memberships.count(),
+        "address": request.build_absolute_uri(reverse("room", args=[entered.room.slug])),
+    }
     return render(request, "rooms/room_settings.html", context, status=status)
 
 
@@ -134,6 +140,23 @@ def archive(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     except RoomClosed as closed:
         context["error"] = closed.message
         return render(request, "rooms/room_archive.html", context, status=409)
+    return redirect("room", room.slug)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def make_private(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
+    """Close a room to all who do not belong to it, after saying what that means."""
+    room, _membership, standing = _entered(request, slug)
+    demand(standing.may_make_private)
+    context: dict[str, Any] = {"room": room, "members": room.memberships.count()}
+    if request.method == "GET":
+        return render(request, "rooms/room_private.html", context)
+    try:
+        room.make_private()
+    except RoomClosed as closed:
+        context["error"] = closed.message
+        return render(request, "rooms/room_private.html", context, status=409)
     return redirect("room", room.slug)
 
 

@@ -47,6 +47,7 @@ def around(place_name: str, inside: PlaceStanding) -> dict[str, Any]:
     user = {
         "is_authenticated": True,
         "pk": gap("reader"),
+        "scheme": gap("reader_scheme"),
         "name": gap("reader_name"),
         "username": gap("reader_username"),
     }
@@ -70,6 +71,7 @@ def about(
     notices = get_messages(request)
     return {
         "reader": user.pk,
+        "reader_scheme": user.scheme,
         "reader_name": user.name,
         "reader_username": user.username,
         "reader_face": face(user),

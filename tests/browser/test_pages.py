@@ -393,6 +393,8 @@ CASES = [
     Case("new password", "", "/accounts/password/reset/key/{reset}/"),
     Case("link used up", "", "/accounts/password/reset/key/1-nonsense/"),
     Case("new password set", "", "/accounts/password/reset/key/done/"),
+    Case("look", "ines", "/accounts/look/"),
+    Case("signed in", "ines", "/accounts/sessions/"),
     Case("profile", "tomasz", "/accounts/profile/"),
     Case("profile with mistakes", "tomasz", "/accounts/profile/",
          do=sent(("Display name", "\u2060"), button="Save")),
@@ -480,6 +482,7 @@ CASES = [
     Case("settings of an archived room", "ines", "/rooms/{archived}/settings/"),
     Case("about", "tomasz", "/rooms/{full}/settings/"),
     Case("about a room that one is not in", "tomasz", "/rooms/{outside}/settings/"),
+    Case("make private", "ines", "/rooms/{full}/settings/private/"),
     Case("archive", "ines", "/rooms/{full}/archive/"),
     Case("restore", "ines", "/rooms/{archived}/archive/"),
     Case("who is here", "tomasz", "/rooms/{crowd}/here/", needs=("crowded",)),
@@ -680,6 +683,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
         "file", "thumbnail", "files-of-plain",
         "invitation-qr", "member-moderator", "news", "unread-read",
         "face", "portrait", "picture",
+        "sessions-end",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
