@@ -111,9 +111,9 @@ SHOTS = [
     Shot("catch-up", "/unread/", "main", who="jonah"),
     Shot("search", "/search/?q=capacitors", "#found", do=found),
     Shot("invitation", "/place/invitations/", "main .rows > li", do=unfolded_code),
-    Shot("room-settings", "{bench}settings/", "main"),
-    Shot("place-settings", "/place/", "main"),
-    Shot("help", "/help/", "main > header"),
+    Shot("room-settings", "{bench}settings/", "main form"),
+    Shot("place-settings", "/place/", "main form"),
+    Shot("help", "/help/", "main .examples"),
 ]  # fmt: skip
 
 
@@ -190,7 +190,6 @@ def test_the_comparison_sees(community: Community, open_page: Open) -> None:
     """A changed word is a difference; another address or day is none."""
     page = open_page(community["ines"], path="/place/")
     before = said(page, "main")
-    assert before == (FOLDER / "place-settings.yml").read_text()
     page.locator("main a").first.evaluate("link => link.href = '/elsewhere/'")
     assert said(page, "main") == before
     page.locator("main form button").first.evaluate("button => button.textContent = 'Keep'")
