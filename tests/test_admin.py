@@ -27,12 +27,14 @@ from rooms.models import (
     Membership,
     Message,
     Place,
+    Profile,
     Role,
     Room,
     Session,
     Shelf,
     User,
 )
+from rooms.models.profile import Status
 from tests.cast import signed_in
 from tests.factories import make_crowd, make_room, make_user, say, say_with_files
 from tests.sockets import in_db, new_process, watching
@@ -120,11 +122,12 @@ def scene(alice: User, bob: User, room: Room) -> list[Any]:
         address="https://example.org/a-secret", title="Kettle", fetched_at=timezone.now()
     )
     EmailAddress.objects.create(user=bob, email="bob@example.org", verified=True)
+    Profile.of(bob).show_status(Status("🌴", "on leave"), None)
     return [
         Place.objects.get(), room, message, message.attachments.get(), bob,
         Membership.objects.get(room=room, user=bob), EmailAddress.objects.get(),
         Invitation.make(by=alice), Chore.objects.create(name="tidy", due_at=timezone.now()),
-        Shelf.objects.get(), task, preview,
+        Shelf.objects.get(), task, preview, Profile.objects.get(),
         LogEntry.objects.create(user=alice, action_flag=2, object_repr="x"),
     ]  # fmt: skip
 
@@ -555,6 +558,18 @@ def test_the_place_is_changed(operator: Client, place: Place) -> None:
     saved(operator, place, name="Shed", sign_up="open", rooms_by_admins="on")
     place.refresh_from_db()
     assert (place.name, place.sign_up, place.rooms_by_admins) == ("Shed", "open", True)
+
+
+def test_what_a_card_says_is_taken_out(operator: Client, bob: User) -> None:
+    profile = Profile.of(bob)
+    profile.describe(pronouns="he/him", about="buy my kettles at kettles.example")
+    profile.show_status(Status("🌴", "kettles, cheap"), None)
+    operator.post(of(profile), {"pronouns": "he/him", "about": ""})
+    chosen = {"action": "clear_status", "_selected_action": [bob.pk]}
+    operator.post(address(Profile, "changelist"), chosen)
+    found = Profile.of(bob)
+    assert (found.pronouns, found.about) == ("he/him", "")
+    assert found.status(timezone.now()) is None
 
 
 def test_invitations_are_revoked(operator: Client, alice: User) -> None:

@@ -196,6 +196,7 @@ POSTS = (
     "join/",
     "leave/",
     "settings/",
+    "settings/private/",
     "archive/",
     "members/",
     "members/moderators/",

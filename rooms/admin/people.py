@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from rooms.forms import display_name_field
-from rooms.models import Invitation, Session, User
+from rooms.models import Invitation, Profile, Session, User
 from rooms.models import people as verbs
 
 from .base import OperatorAdmin, few
@@ -84,6 +84,28 @@ class UserAdmin(OperatorAdmin):
         for person in few(people):
             Session.end_all(person)
             self.log_change(request, person, "signed out everywhere")
+
+
+@admin.register(Profile, site=operators)
+class ProfileAdmin(OperatorAdmin):
+    """What a card says, which everybody here reads: an operator may take out what should not stand
+    there."""
+
+    editable = "pronouns", "about"
+    fields = "user", "pronouns", "about", "status_emoji", "status_text", "status_until"
+    list_display = "user", "pronouns", "about", "status_text"
+    list_select_related = ("user",)
+    search_fields = "=user__username", "about", "status_text"
+    actions = ("clear_status",)
+
+    def save_model(self, request: Any, obj: Profile, form: Any, change: bool) -> None:
+        obj.describe(pronouns=form.cleaned_data["pronouns"], about=form.cleaned_data["about"])
+
+    @admin.action(description=gettext_lazy("Clear the status"))
+    def clear_status(self, request: HttpRequest, profiles: QuerySet[Profile]) -> None:
+        for profile in few(profiles):
+            profile.show_status(None, None)
+            self.log_change(request, profile, "status cleared")
 
 
 @admin.register(EmailAddress, site=operators)
