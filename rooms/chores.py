@@ -8,9 +8,11 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from .background import chore
-from .models import Attachment, LinkPreview, Shelf
+from .models import Attachment, AuditEntry, LinkPreview, Shelf
+from .models.people import lift_bans_that_are_over
 from .sessions import SessionStore
 
+MINUTELY = timedelta(minutes=1)
 HOURLY = timedelta(hours=1)
 DAILY = timedelta(days=1)
 TASKS_KEPT = timedelta(days=7)  # once done, or failed, for whoever looks why
@@ -40,3 +42,13 @@ def forget_unsent_files() -> None:
 def forget_stray_files() -> None:
     Attachment.forget_strays()
     Shelf.count_anew()
+
+
+@chore(every=MINUTELY)
+def lift_bans() -> None:
+    lift_bans_that_are_over()
+
+
+@chore(every=DAILY)
+def forget_old_audit() -> None:
+    AuditEntry.objects.forget_old()

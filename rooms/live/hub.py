@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
@@ -35,7 +35,7 @@ from django.db import connections
 from .. import metrics
 from ..models import Membership, Place, Room, RoomDetails, Row, Step, announcements, unread
 from ..models.announcements import PLACE_GROUP, room_group
-from . import access, fragments, news, presence, threads
+from . import access, fragments, news, own, presence, threads
 from .connections import (
     NOT_FOUND,
     RESTARTING,
@@ -333,6 +333,33 @@ class Hub(AsyncConsumer):
 
     async def access_changed(self, event: dict[str, Any]) -> None:
         await self._check_access(set(event["users"]))
+
+    async def voice_changed(self, event: dict[str, Any]) -> None:
+        """Somebody may write in the room again, or no longer."""
+        room = self.rooms.get(event["room"])
+        if room is not None and not room.users().isdisjoint(event["users"]):
+            voices = await in_db(own.voices)(room.pk, event["users"])
+            self._push_own([room], event["users"], own.voice, voices)
+
+    async def reports_changed(self, event: dict[str, Any]) -> None:
+        """There is more, or less, for somebody to look at."""
+        here = {user for room in self.rooms.values() for user in room.users()}
+        if users := here.intersection(event["users"]):
+            counts = await in_db(own.report_counts)(users)
+            self._push_own(list(self.rooms.values()), users, own.reports, counts)
+
+    def _push_own(
+        self,
+        rooms: Iterable[OpenRoom],
+        users: Iterable[int],
+        render: Callable[[Any, Variant], str],
+        of_user: Mapping[int, Any],
+    ) -> None:
+        """To all pages of these people in the rooms what there is of each."""
+        for room in rooms:
+            for connection in [c for c in room.connections if c.reader.user in users]:
+                html = render(of_user.get(connection.reader.user), connection.reader.variant)
+                self._reach(room, methodcaller("push_own", html), [connection])
 
     async def session_ended(self, event: dict[str, Any]) -> None:
         for room in list(self.rooms.values()):

@@ -5,8 +5,18 @@ announces the change after the commit. Nothing here knows of requests, sockets o
 """
 
 from .attachment import Attachment, File, Shelf
+from .audit import AuditEntry
+from .ban import Ban
 from .chore import Chore
-from .errors import FileRefused, KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed, TooManyPeople
+from .errors import (
+    FileRefused,
+    KeyUsed,
+    MessageRefused,
+    ModeratorsOnly,
+    RoomClosed,
+    TooManyPeople,
+    TryLater,
+)
 from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
@@ -15,12 +25,16 @@ from .place import Place
 from .preview import LinkPreview, Preview, PreviewPicture
 from .quote import Quote
 from .reactions import Reaction
+from .report import Report
+from .restriction import Restriction
 from .room import History, Room, RoomDetails, Step
 from .session import Session
 from .user import User
 
 __all__ = [
     "Attachment",
+    "AuditEntry",
+    "Ban",
     "Chore",
     "File",
     "FileRefused",
@@ -38,6 +52,8 @@ __all__ = [
     "PreviewPicture",
     "Quote",
     "Reaction",
+    "Report",
+    "Restriction",
     "Role",
     "Room",
     "RoomClosed",
@@ -48,5 +64,6 @@ __all__ = [
     "Standing",
     "Step",
     "TooManyPeople",
+    "TryLater",
     "User",
 ]

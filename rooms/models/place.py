@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from . import audit
 from .permissions import Role
 from .room import Room
 from .user import User
@@ -48,6 +49,24 @@ class Place(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def change(self, *, by: User, **wanted: str | bool) -> None:
+        """Give the place other settings. The caller has asked `may_change_place`."""
+        with transaction.atomic():
+            now = Place.objects.select_for_update().get(pk=self.pk)
+            changed = {
+                name: [getattr(now, name), value]
+                for name, value in wanted.items()
+                if getattr(now, name) != value
+            }
+            if not changed:
+                return
+            for name, (_before, value) in changed.items():
+                setattr(self, name, value)
+            if "link_previews" in changed:
+                self.preview_links(self.link_previews)
+            self.save(update_fields=list(changed))
+            audit.record(audit.Kind.PLACE, by=by, changed=changed)
 
     def preview_links(self, wanted: bool) -> None:
         """Show what linked pages say of themselves from now on; or nothing, in old messages too."""

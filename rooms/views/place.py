@@ -73,11 +73,13 @@ def change(request: AuthenticatedHttpRequest) -> HttpResponse:
     form = PlaceForm(request.POST if request.method == "POST" else None, initial=kept)
     if form.is_valid():
         new = form.cleaned_data
-        place.name, place.sign_up = new["name"], new["sign_up"]
-        place.rooms_by_admins = (new["rooms_by"] or kept["rooms_by"]) == "admins"
-        place.save(update_fields=["name", "sign_up", "rooms_by_admins"])
-        if new["link_previews"] != place.link_previews:
-            place.preview_links(new["link_previews"])
+        place.change(
+            by=request.user,
+            name=new["name"],
+            sign_up=new["sign_up"],
+            rooms_by_admins=(new["rooms_by"] or kept["rooms_by"]) == "admins",
+            link_previews=new["link_previews"],
+        )
         messages.success(request, _("Saved."))
         return redirect("place")
     return render(request, "rooms/place.html", {"form": form})
