@@ -207,9 +207,10 @@ class SignupForm(AllauthSignupForm):
         return str(self.cleaned_data["username"])  # UsernameField has asked the adapter
 
     def clean_email(self) -> str:
-        email = str(super().clean_email())
-        refuse_banned(email)
-        return email
+        refuse_banned(
+            self.cleaned_data["email"]
+        )  # before it is called taken, which is no help then
+        return str(super().clean_email())
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """As allauth's. Of two people who take the same name at once, or an invitation's last use, one is
