@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
@@ -20,6 +21,7 @@ from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.urls import resolve
+from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import Page, Response, expect
 
@@ -30,15 +32,18 @@ from rooms.models import (
     Place,
     Preview,
     PreviewPicture,
+    Report,
     Role,
     Room,
     User,
+    restriction,
 )
+from rooms.models import people as people_verbs
 from rooms.models.preview import previews_of
 from rooms.unfurl import Picture
 from tests import factories
 from tests.browser.conftest import Open, Watch
-from tests.browser.visitor import in_thread
+from tests.browser.visitor import give_password, in_thread
 from tests.files import MP3, MP4, picture
 from tests.process import Roomful
 from tests.programs import Program
@@ -107,6 +112,25 @@ def previewed(message: Message) -> None:
     message.refresh_from_db()
 
 
+def moderated(people: dict[str, User]) -> tuple[Room, User]:
+    """A room with all that moderators do in one, and a banned account."""
+    ines, tomasz, noor, zoe = (people[name] for name in ("ines", "tomasz", "noor", "zoe"))
+    quiet = factories.make_room("Pages quiet", ines, tomasz, noor)
+    rude, long = factories.say(quiet, noor, "You are a **kettle**", LONG)
+    for person, reason in ((tomasz, "He is rude"), (zoe, LONG[:190])):
+        for message in (rude, long):
+            Report.make(message, by=person, reason=reason)
+    rude.edit("You are a fine kettle", by=noor)
+    quiet.change_details(name=quiet.name, topic="Slowly now", slow_mode=30, by=ines)
+    until = timezone.now() + timedelta(hours=1)
+    restriction.mute(quiet, tomasz, by=ines, until=until, reason=f"Too loud, {LONG[:150]}")
+    restriction.keep_out(quiet, zoe, by=ines, reason="Enough")
+    banned = factories.make_user("banned-pages", LONG[:60])
+    give_password(banned)
+    people_verbs.ban(banned, by=ines, until=until, reason=f"Threats, {LONG[:150]}")
+    return quiet, banned
+
+
 @in_thread
 def arrange() -> Scene:
     place, _made = Place.objects.get_or_create(pk=1, defaults={"name": "Millbrook Repair Café"})
@@ -154,6 +178,10 @@ def arrange() -> Scene:
     full.post(noor, f"I do, {LONG}", "key-of-the-reply", reply=mine.number)
     full.post(ines, "and I", "key-of-another", reply=mine.number + 1)
 
+    (advert,) = factories.say(full, noor, "Buy my watches")
+    advert.remove(by=ines, reason=f"No adverts, {LONG[:150]}")
+    quiet, banned = moderated(people)
+
     archived = factories.make_room("Pages archived", ines, tomasz, topic="Long ago")
     factories.say(archived, tomasz, "the last one puts out the light")
     archived.archive()
@@ -193,6 +221,8 @@ def arrange() -> Scene:
             "archived": archived.slug,
             "private": private.slug,
             "notices": notices.slug,
+            "quiet": quiet.slug,
+            "banned": banned,
             "guest": guest,
             "gone": gone,
             "leads_in": long_invitation.token,
@@ -387,6 +417,16 @@ CASES = [
     Case("person", "ines", "/place/people/{gone.pk}/"),
     Case("deactivation", "ines", "/place/people/{tomasz.pk}/account/"),
     Case("reactivation", "ines", "/place/people/{gone.pk}/account/"),
+    Case("banned", "", "/accounts/login/", 403,
+         do=sent(("Username or e-mail", "banned-pages"), ("Password", factories.PASSWORD),
+                 button="Sign in")),
+    Case("ban", "ines", "/place/people/{tomasz.pk}/ban/"),
+    Case("ban to lift", "ines", "/place/people/{banned.pk}/ban/"),
+    Case("banned person", "ines", "/place/people/{banned.pk}/"),
+    Case("bans", "ines", "/place/bans/"),
+    Case("audit log", "ines", "/place/audit/"),
+    Case("audit log in vain", "ines", "/place/audit/?person=xyzzy"),
+    Case("reports", "ines", "/reports/"),
     Case("invitations", "ines", "/place/invitations/"),
     Case("invitations with mistakes", "ines", "/place/invitations/", do=invited_as_guest),
     Case("invitations while closed", "ines", "/place/invitations/", needs=("closed",)),
@@ -460,6 +500,20 @@ CASES = [
     Case("members", "tomasz", "/rooms/{crowd}/members/"),
     Case("members for their moderator", "ines", "/rooms/{crowd}/members/"),
     Case("removal", "ines", "/rooms/{full}/members/remove/?user={tomasz.pk}"),
+    Case("mute", "ines", "/rooms/{full}/members/mute/?user={tomasz.pk}"),
+    Case("mute to lift", "ines", "/rooms/{quiet}/members/mute/?user={tomasz.pk}"),
+    Case("room in which one is muted", "tomasz", "/rooms/{quiet}/"),
+    Case("room out of which one is kept", "zoe", "/rooms/{quiet}/"),
+    Case("moderation", "ines", "/rooms/{quiet}/moderation/"),
+    Case("moderation with nothing to do", "ines", "/rooms/{empty}/moderation/"),
+    Case("report", "zoe", "/rooms/{full}/{mine}/report/"),
+    Case("report with mistakes", "zoe", "/rooms/{full}/{mine}/report/", 409,
+         do=sent(("Why", ""), button="Report")),
+    Case("room and a report", "zoe", "/rooms/{full}/",
+         do=chosen("Report to the moderators", ".edit [name=reason]")),
+    Case("room and a removal", "ines", "/rooms/{full}/",
+         do=chosen("Remove", ".edit [name=reason]")),
+    Case("another's message to remove", "ines", "/rooms/{full}/{mine}/delete/"),
     Case("leave", "tomasz", "/rooms/{full}/leave/"),
     Case("edit", "tomasz", "/rooms/{full}/{mine}/edit/"),
     Case("edit with mistakes", "tomasz", "/rooms/{full}/{mine}/edit/", 400,
