@@ -27,7 +27,7 @@ SENTENCES = {
     Kind.OPENED: gettext_lazy("%(by)s reactivated the account of %(whom)s."),
     Kind.BANNED: gettext_lazy("%(by)s banned the account of %(whom)s %(until)s.%(more)s"),
     Kind.UNBANNED: gettext_lazy("%(by)s lifted the ban of %(whom)s."),
-    Kind.INVITED: gettext_lazy("%(by)s made an invitation for %(role)s."),
+    Kind.INVITED: gettext_lazy("%(by)s made an invitation for a new %(role)s."),
     Kind.REVOKED: gettext_lazy("%(by)s revoked an invitation by %(whom)s."),
     Kind.PLACE: gettext_lazy("%(by)s changed this place: %(changed)s."),
     Kind.ROOM_MADE: gettext_lazy("%(by)s made the room %(room)s."),

@@ -87,7 +87,7 @@ def test_everything_that_is_decided_is_written_down_and_can_be_read(
     for sentence in (
         "Alice Archer made Erik Eng, who was member, admin.",
         "Alice Archer banned the account of Erik Eng until it is lifted. What they wrote in the day",
-        "Alice Archer made an invitation for guest.",
+        "Alice Archer made an invitation for a new guest.",
         "who may make an account Whoever has an invitation → Anyone who finds the page",
         "topic “What is on the bench” → “<b>”, slow mode 0 s → 30 s",
         "Alice Archer removed a message of Dora Dean in Bench. Reason: no adverts",

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from rooms.live.consumers import catch_up
 from rooms.live.fragments import Variant
+from rooms.live.hub import hub
 from rooms.models import (
     Attachment,
     AuditEntry,
@@ -26,6 +27,7 @@ from rooms.models import (
     Role,
     Room,
     Row,
+    announcements,
     restriction,
 )
 from rooms.models.attachment import Upload
@@ -381,6 +383,26 @@ async def test_a_page_with_a_socket_learns_of_it_at_once_and_nobody_else_does(
         await muted.until("thank you")
         await other.until("thank you")
         assert "#voice" not in other.words
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_it_learns_of_it_though_nobody_told(
+    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announcements, "voice_changed", lambda *_: None)
+    async with new_process(), watching(bob, open_room) as muted:
+        await in_db(mute)(open_room, bob, alice)
+        await hub()._check_voices()
+        assert "muted you" in await muted.until("innerHTML:#voice")
+        await in_db(pass_by)(open_room, bob)
+        await hub()._check_voices()
+        assert "muted you" not in await muted.until("innerHTML:#voice")
+        told = len(muted.frames)
+        for _ in range(3):
+            await hub()._check_voices()
+        await in_db(say)(open_room, alice, "and so on")
+        await muted.until("and so on")
+        assert not [frame for frame in muted.frames[told:] if "#voice" in frame]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -51,6 +51,7 @@ from .ringer import Ringer
 from .threads import in_db, in_thread
 
 if TYPE_CHECKING:
+    from ..models.restriction import Sanction
     from .fragments import Variant
 
 logger = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ class Hub(AsyncConsumer):
         ] = {}  # who read something, by the room that it was in
         self._marks: dict[int, set[unread.Mark]] = {}  # of each reader here, at the last look
         self._told: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()  # digests of news
+        self._quiet: dict[tuple[int, int], Sanction] = {}  # of room and reader, as pages were told
         self._tasks: set[asyncio.Task[Any]] = set()
         self.ringer = Ringer(self.hear)
         self.closed_as_too_slow = 0  # connections, since the process began
@@ -111,6 +113,7 @@ class Hub(AsyncConsumer):
         self._start(self._every(presence.RENEWAL, self._renew_leases))
         self._start(self._every(HEARTBEAT, self._beat))
         self._start(self._every(ACCESS_CHECK, self._check_access))
+        self._start(self._every(ACCESS_CHECK, self._check_voices))
         self._start(self._every(NEWS_CHECK, self._check_news))
         self._start(self._watch_presence())
         while True:
@@ -338,8 +341,23 @@ class Hub(AsyncConsumer):
         """Somebody may write in the room again, or no longer."""
         room = self.rooms.get(event["room"])
         if room is not None and not room.users().isdisjoint(event["users"]):
+            held = await in_db(own.held)([room.pk])
+            for entry in [(room.pk, user) for user in event["users"]]:
+                self._quiet.pop(entry, None)
+                if entry in held:
+                    self._quiet[entry] = held[entry]
             voices = await in_db(own.voices)(room.pk, event["users"])
             self._push_own([room], event["users"], own.voice, voices)
+
+    async def _check_voices(self) -> None:
+        """What lost announcements should have told, and what is over by now. One query for all rooms."""
+        here = {(room.pk, user) for room in self.rooms.values() for user in room.users()}
+        found = await in_db(own.held)(list(self.rooms))
+        held = {entry: sanction for entry, sanction in found.items() if entry in here}
+        before = {entry: sanction for entry, sanction in self._quiet.items() if entry in here}
+        self._quiet = before
+        for room_id, user in {entry for entry, _sanction in held.items() ^ before.items()}:
+            await self.voice_changed({"room": room_id, "users": [user]})
 
     async def reports_changed(self, event: dict[str, Any]) -> None:
         """There is more, or less, for somebody to look at."""
