@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from .background import chore
+from .background import begin_lost_tasks_anew, chore
 from .models import Attachment, AuditEntry, LinkPreview, Shelf
 from .models.people import lift_bans_that_are_over
 from .sessions import SessionStore
@@ -16,6 +16,8 @@ MINUTELY = timedelta(minutes=1)
 HOURLY = timedelta(hours=1)
 DAILY = timedelta(days=1)
 TASKS_KEPT = timedelta(days=7)  # once done, or failed, for whoever looks why
+
+chore(every=MINUTELY)(begin_lost_tasks_anew)
 
 
 @chore(every=DAILY)

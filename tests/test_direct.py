@@ -13,7 +13,7 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from rooms.live import hub as hub_module
+from rooms.live import elsewhere
 from rooms.live.connections import Reader
 from rooms.live.fragments import Variant
 from rooms.live.streams import Stream
@@ -34,8 +34,8 @@ NEW = "/direct/new/"
 @pytest.fixture(autouse=True)
 async def one_process(place: object, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     monkeypatch.setattr(announcements, "STIR_INTERVAL", 0.05)
-    monkeypatch.setattr(hub_module, "READ_DELAY", 0.1)
-    monkeypatch.setattr(hub_module, "NEWS_DELAY", 0.2)
+    monkeypatch.setattr(elsewhere, "READ_DELAY", 0.1)
+    monkeypatch.setattr(elsewhere, "NEWS_DELAY", 0.2)
     async with new_process():
         yield
 

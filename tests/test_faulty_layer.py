@@ -21,6 +21,7 @@ from django.db import connections
 from django.test import Client
 
 from project.asgi import application
+from rooms.live import elsewhere
 from rooms.live import hub as hubs
 from rooms.models import Place, Room, User
 from tests.factories import make_room, make_user, say
@@ -218,9 +219,9 @@ async def test_what_is_said_while_others_are_told_of_what_was_said_before_is_tol
         if len(told) == 1:
             await hub.place_stirred({"room": 2})
 
-    monkeypatch.setattr(hubs, "READ_DELAY", 0.01)
-    monkeypatch.setattr(hubs, "NEWS_DELAY", 0.02)
-    monkeypatch.setattr(hub, "_tell", tell)
+    monkeypatch.setattr(elsewhere, "READ_DELAY", 0.01)
+    monkeypatch.setattr(elsewhere, "NEWS_DELAY", 0.02)
+    monkeypatch.setattr(hub.elsewhere, "_tell", tell)
     await hub.place_stirred({"room": 1})
     async with asyncio.timeout(PATIENCE):
         while len(told) < 2:  # noqa: ASYNC110  # nothing says when

@@ -11,9 +11,11 @@ import pytest
 from channels.layers import get_channel_layer
 
 from rooms import metrics
+from rooms.live import elsewhere as elsewhere_module
 from rooms.live import hub as hub_module
 from rooms.live import threads
 from rooms.live.connections import TRY_AGAIN_LATER, Reader
+from rooms.live.elsewhere import Elsewhere
 from rooms.live.fragments import Variant
 from rooms.live.hub import Hub, hub, stop_hub
 from rooms.models import Room, announcements
@@ -361,7 +363,7 @@ async def test_a_connection_that_fails_to_take_the_heartbeat_does_not_silence_th
 ) -> None:
     async with watching(bob, open_room) as opened:
         fragile = await put_first(open_room, alice, "beat")
-        await hub()._guarded(hub()._beat)
+        await hub().guarded(hub()._beat)
         await opened.until('class="live"')
         assert fragile.failed
 
@@ -381,14 +383,14 @@ async def test_nothing_is_pushed_to_a_connection_that_was_ended_while_news_were_
 ) -> None:
     async with watching(bob, open_room) as opened:
         ended = await put_first(open_room, bob, "push_news")
-        loop, read = asyncio.get_running_loop(), Hub._items
+        loop, read = asyncio.get_running_loop(), Elsewhere._items
         end = partial(hub()._end, ear(open_room), ended, TRY_AGAIN_LATER)
 
         def read_and_end(*asked: set[int]) -> Any:
             loop.call_soon_threadsafe(end)
             return read(*asked)
 
-        monkeypatch.setattr(Hub, "_items", staticmethod(read_and_end))
+        monkeypatch.setattr(Elsewhere, "_items", staticmethod(read_and_end))
         await in_db(make_room)("Elsewhere", bob)
         await opened.until("Elsewhere")
         assert ended.ended == TRY_AGAIN_LATER
@@ -481,8 +483,8 @@ async def test_a_room_with_a_page_is_not_closed(
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(announcements, "STIR_INTERVAL", 0.05)
-    monkeypatch.setattr(hub_module, "READ_DELAY", 0.1)
-    monkeypatch.setattr(hub_module, "NEWS_DELAY", 0.2)
+    monkeypatch.setattr(elsewhere_module, "READ_DELAY", 0.1)
+    monkeypatch.setattr(elsewhere_module, "NEWS_DELAY", 0.2)
 
 
 @pytest.mark.usefixtures("soon")
@@ -502,7 +504,7 @@ async def test_what_is_said_soon_after_is_read_too(
 ) -> None:
     """Between marking the first message read and telling of it elsewhere there is time for another."""
     async with watching(bob, open_room):
-        mark_read = hub()._mark_read
+        mark_read = hub().elsewhere._mark_read
         spoke: list[bool] = []
 
         async def mark_and_speak() -> None:
@@ -511,9 +513,9 @@ async def test_what_is_said_soon_after_is_read_too(
                 spoke.append(True)
                 announcements._last_stirred.clear()
                 await posted(open_room, alice, "two")
-                await until(lambda: open_room.pk in hub()._stirred, "the hub heard of it")
+                await until(lambda: open_room.pk in hub().elsewhere._stirred, "the hub heard of it")
 
-        monkeypatch.setattr(hub(), "_mark_read", mark_and_speak)
+        monkeypatch.setattr(hub().elsewhere, "_mark_read", mark_and_speak)
         await posted(open_room, alice, "one")
         await until_read(open_room, bob, 2)
         assert spoke
@@ -524,11 +526,11 @@ async def test_what_is_said_right_after_one_looked_is_counted_too(
 ) -> None:
     """The look that a third room caused comes soon after the first message, and before the second,
     which the first one's announcement stands for as well."""
-    monkeypatch.setattr(hub_module, "READ_DELAY", 0.2)
-    monkeypatch.setattr(hub_module, "NEWS_DELAY", 0.6)
+    monkeypatch.setattr(elsewhere_module, "READ_DELAY", 0.2)
+    monkeypatch.setattr(elsewhere_module, "NEWS_DELAY", 0.6)
     third = await in_db(make_room)("Shed", alice)
     async with watching(bob, private_room) as elsewhere:
-        mark_read, looks = hub()._mark_read, 0
+        mark_read, looks = hub().elsewhere._mark_read, 0
 
         async def mark_and_speak() -> None:
             nonlocal looks
@@ -536,9 +538,9 @@ async def test_what_is_said_right_after_one_looked_is_counted_too(
             looks += 1
             if looks == 2:  # right before the look
                 await posted(open_room, alice, "one")
-                await until(lambda: open_room.pk in hub()._stirred, "the hub heard of it")
+                await until(lambda: open_room.pk in hub().elsewhere._stirred, "the hub heard of it")
 
-        monkeypatch.setattr(hub(), "_mark_read", mark_and_speak)
+        monkeypatch.setattr(hub().elsewhere, "_mark_read", mark_and_speak)
         await posted(third, alice, "what makes the hub look")
         await elsewhere.until('<span class="count">1')
         rung = announcements._last_stirred[open_room.pk]

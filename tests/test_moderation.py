@@ -392,14 +392,14 @@ async def test_it_learns_of_it_though_nobody_told(
     monkeypatch.setattr(announcements, "voice_changed", lambda *_: None)
     async with new_process(), watching(bob, open_room) as muted:
         await in_db(mute)(open_room, bob, alice)
-        await hub()._check_voices()
+        await hub().voices.check()
         assert "muted you" in await muted.until("innerHTML:#voice")
         await in_db(pass_by)(open_room, bob)
-        await hub()._check_voices()
+        await hub().voices.check()
         assert "muted you" not in await muted.until("innerHTML:#voice")
         told = len(muted.frames)
         for _ in range(3):
-            await hub()._check_voices()
+            await hub().voices.check()
         await in_db(say)(open_room, alice, "and so on")
         await muted.until("and so on")
         assert not [frame for frame in muted.frames[told:] if "#voice" in frame]

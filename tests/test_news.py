@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import OperationalError
 
+from rooms.live import elsewhere
 from rooms.live import hub as hub_module
 from rooms.models import Room, announcements
 from tests.factories import make_room, say, unread_of
@@ -26,8 +27,8 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture(autouse=True)
 async def one_process(place: object, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     monkeypatch.setattr(announcements, "STIR_INTERVAL", 0.05)
-    monkeypatch.setattr(hub_module, "READ_DELAY", 0.1)
-    monkeypatch.setattr(hub_module, "NEWS_DELAY", 0.2)
+    monkeypatch.setattr(elsewhere, "READ_DELAY", 0.1)
+    monkeypatch.setattr(elsewhere, "NEWS_DELAY", 0.2)
     async with new_process():
         yield
 
@@ -377,7 +378,7 @@ async def test_what_a_page_catches_up_with_is_read_and_told_to_the_others(
         await in_db(say)(open_room, alice, "one")
         while listed(there.page)["Workbench"] != "1":
             await news(there)
-        await until(lambda: not hub_module.hub()._stirred, "the hub is done with it")
+        await until(lambda: not hub_module.hub().elsewhere._stirred, "the hub is done with it")
         async with socket(bob_client, open_room, page=late) as back:
             await back.resume(late.cursor)
             assert late.numbers == [1]
@@ -452,15 +453,15 @@ async def test_a_page_that_was_told_nothing_learns_of_it_in_the_end(
         there.page, hub = page, hub_module.hub()
         monkeypatch.setattr(announcements, "_send", lambda _group, _event: None)
         await in_db(say)(open_room, alice, "unheard")
-        await hub._check_news()
+        await hub.elsewhere.check()
         await news(there)
         assert listed(page)["Workbench"] == "1"
         frames = there.words.count('id="room-list"')
-        await hub._check_news()
+        await hub.elsewhere.check()
         await in_db(say)(private_room, alice, "before bob's eyes")
-        await hub._check_news()
+        await hub.elsewhere.check()
         await in_db(opened)(bob_client, open_room)
-        await hub._check_news()
+        await hub.elsewhere.check()
         await news(there)
         assert listed(page)["Workbench"] == ""
         assert there.words.count('id="room-list"') == frames + 1
@@ -480,10 +481,12 @@ async def test_a_page_that_was_told_is_not_told_again(
         await in_db(say)(open_room, alice, "heard")
         while listed(page)["Workbench"] != "1":
             await news(there)
-        await until(lambda: not hub._stirred, "the hub is done with it")
+        await until(lambda: not hub.elsewhere._stirred, "the hub is done with it")
         pushed: list[object] = []
-        monkeypatch.setattr(hub, "_reach", lambda *how: pushed.append(how))
-        await hub._check_news()
-        assert hub._marks, "there was something to look at"
-        await hub._tell({open_room.pk})  # as after each message, until nothing is heard for a while
+        monkeypatch.setattr(hub, "reach", lambda *how: pushed.append(how))
+        await hub.elsewhere.check()
+        assert hub.elsewhere._marks, "there was something to look at"
+        await hub.elsewhere._tell(
+            {open_room.pk}
+        )  # as after each message, until nothing is heard for a while
         assert pushed == []

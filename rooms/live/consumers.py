@@ -198,7 +198,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         room = await hub().enter(self.room_id, self)
         missed = await in_db(catch_up)(self.room_id, int(after), self.reader.variant)
         if missed:
-            hub().caught_up(self.room_id, self.reader.user)
+            hub().elsewhere.caught_up(self.room_id, self.reader.user)
         for html in missed:
             self.push(Frame(html))
             await self._taken()

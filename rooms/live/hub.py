@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
@@ -33,9 +33,9 @@ from channels.consumer import AsyncConsumer, get_handler_name
 from django.db import connections
 
 from .. import metrics
-from ..models import Membership, Place, Room, RoomDetails, Row, Step, announcements, unread
+from ..models import Room, RoomDetails, Row, Step, announcements
 from ..models.announcements import PLACE_GROUP, room_group
-from . import access, fragments, news, own, presence, threads
+from . import access, fragments, presence, threads
 from .connections import (
     NOT_FOUND,
     RESTARTING,
@@ -46,12 +46,13 @@ from .connections import (
     OpenRoom,
     TooSlow,
 )
+from .elsewhere import Elsewhere
 from .people import people_of
 from .ringer import Ringer
 from .threads import in_db, in_thread
+from .voices import Voices
 
 if TYPE_CHECKING:
-    from ..models.restriction import Sanction
     from .fragments import Variant
 
 logger = logging.getLogger(__name__)
@@ -60,9 +61,6 @@ REST = 1.0  # times as long as a room's last push took, before its next, if more
 BUSY = 0.05  # times as long; what is heard that soon was waiting for the push to end
 SWEEP = 3.0  # seconds between two looks at the database; with a dead channel layer messages take as long
 PRESENCE_INTERVAL = 0.3  # seconds; comings and goings in between are one push
-READ_DELAY = 0.5  # seconds from "something is new" to marking it read for those who look on
-AGREE_DELAY = 0.1  # seconds from "somebody has read something" to telling their other pages
-NEWS_DELAY = 1.0  # seconds from "something is new" to telling those who look elsewhere
 NEWS_CHECK = 10.0  # seconds; what pages should have been told of other rooms, and were not
 HEARTBEAT = 10.0  # seconds; a page whose socket is silent for 25 goes back to polling
 ACCESS_CHECK = 15.0  # seconds; ends what an announcement that got lost should have ended
@@ -83,39 +81,29 @@ class Hub(AsyncConsumer):
         self._moved: set[tuple[int, int]] = set()  # room and reader that came or went
         self._unseen: set[int] = set()  # rooms whose presence is to be looked at
         self._look = asyncio.Event()
-        self._stirred: dict[int, float] = {}  # rooms, and when each was last heard of
-        self._stirred_task: asyncio.Task[None] | None = None
-        self._shown: set[int] = set()  # rooms with messages that were pushed, to be marked as read
-        self._caught_up: dict[
-            int, set[int]
-        ] = {}  # rooms, and who was shown there what they had missed
-        self._readers: dict[
-            int | None, set[int]
-        ] = {}  # who read something, by the room that it was in
-        self._marks: dict[int, set[unread.Mark]] = {}  # of each reader here, at the last look
-        self._told: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()  # digests of news
-        self._quiet: dict[tuple[int, int], Sanction] = {}  # of room and reader, as pages were told
         self._tasks: set[asyncio.Task[Any]] = set()
         self.ringer = Ringer(self.hear)
+        self.elsewhere = Elsewhere(self)
+        self.voices = Voices(self)
         self.closed_as_too_slow = 0  # connections, since the process began
 
     # Life
 
     def start(self) -> None:
-        self._start(self.run())
+        self.begin(self.run())
         self.ringer.loop = asyncio.get_running_loop()
-        self._start(self.ringer.run())
+        self.begin(self.ringer.run())
         announcements.ring_by(self.ringer.ring)
 
     async def run(self) -> None:
         """Listen until cancelled; begin anew should listening itself fail."""
-        self._start(self._every(SWEEP, self._sweep))
-        self._start(self._every(presence.RENEWAL, self._renew_leases))
-        self._start(self._every(HEARTBEAT, self._beat))
-        self._start(self._every(ACCESS_CHECK, self._check_access))
-        self._start(self._every(ACCESS_CHECK, self._check_voices))
-        self._start(self._every(NEWS_CHECK, self._check_news))
-        self._start(self._watch_presence())
+        self.begin(self._every(SWEEP, self._sweep))
+        self.begin(self._every(presence.RENEWAL, self._renew_leases))
+        self.begin(self._every(HEARTBEAT, self._beat))
+        self.begin(self._every(ACCESS_CHECK, self._check_access))
+        self.begin(self._every(ACCESS_CHECK, self.voices.check))
+        self.begin(self._every(NEWS_CHECK, self.elsewhere.check))
+        self.begin(self._watch_presence())
         while True:
             try:
                 await self({"type": "hub"}, self._receive, self._send)
@@ -140,7 +128,7 @@ class Hub(AsyncConsumer):
         """Of what was announced in this process: without a way through the channel layer, which may be
         slow, or gone. What comes back from there is known by its mark."""
         event["by"] = self.holder
-        self._start(self._handle(event))
+        self.begin(self._handle(event))
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """What the layer brings.
@@ -157,7 +145,7 @@ class Hub(AsyncConsumer):
             await getattr(self, get_handler_name(event))(event)
         except Exception:
             logger.exception("event %s was not handled", event.get("type"))
-            await self._guarded(self._sweep)
+            await self.guarded(self._sweep)
 
     async def stop(self) -> None:
         """End everything that `run` has begun, and `run` itself.
@@ -183,7 +171,7 @@ class Hub(AsyncConsumer):
             await asyncio.sleep(DRAIN_PAUSE)
         await self.ringer.rung()
 
-    def _start(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
+    def begin(self, work: Awaitable[Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -192,9 +180,9 @@ class Hub(AsyncConsumer):
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await self._guarded(work)
+            await self.guarded(work)
 
-    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def guarded(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except Exception:
@@ -266,7 +254,7 @@ class Hub(AsyncConsumer):
         more_to_come = threads.waiting() or now < room.busy_until
         rests = room.rests_until - now
         if more_to_come and rests > 0:
-            self._start(self._push_heard_after(rests, room))
+            self.begin(self._push_heard_after(rests, room))
         else:
             await self._push_heard(room)
 
@@ -276,7 +264,7 @@ class Hub(AsyncConsumer):
             await self._push_heard(room)
         except Exception:
             logger.exception("room %s: what was heard was not pushed", room.pk)
-            await self._guarded(self._sweep)
+            await self.guarded(self._sweep)
 
     async def _push_heard(self, room: OpenRoom) -> None:
         """The events in the order of their versions; from the first gap on, the database instead."""
@@ -306,23 +294,16 @@ class Hub(AsyncConsumer):
 
     async def place_stirred(self, event: dict[str, Any]) -> None:
         """Something was said in a room; those who sit in another may want to know, but not at once."""
-        self._stirred[event["room"]] = time.monotonic()
-        self._look_at_stirred()
+        self.elsewhere.stirred(event["room"])
 
     async def reading_changed(self, event: dict[str, Any]) -> None:
         """Somebody has read more or less than before, which all of their pages are to agree about."""
-        here = {user for room in self.rooms.values() for user in room.users()}
-        users = here.intersection(event["users"])
-        if not users:
-            return
-        if not self._readers:
-            self._start(self._tell_readers())
-        self._readers.setdefault(event["room"], set()).update(users)
+        self.elsewhere.read(event["users"], event["room"])
 
     async def people_changed(self, event: dict[str, Any]) -> None:
         """Somebody is called otherwise, or belongs to other rooms than before."""
         users = set(event["users"])
-        await self._push_news(users)
+        await self.elsewhere.push(users)
         for room in self.rooms.values():
             if room.people and users & {person.pk for person in room.people.here}:
                 self.look_at_presence(room.pk)
@@ -338,46 +319,10 @@ class Hub(AsyncConsumer):
         await self._check_access(set(event["users"]))
 
     async def voice_changed(self, event: dict[str, Any]) -> None:
-        """Somebody may write in the room again, or no longer."""
-        room = self.rooms.get(event["room"])
-        if room is not None and not room.users().isdisjoint(event["users"]):
-            held = await in_db(own.held)([room.pk])
-            for entry in [(room.pk, user) for user in event["users"]]:
-                self._quiet.pop(entry, None)
-                if entry in held:
-                    self._quiet[entry] = held[entry]
-            voices = await in_db(own.voices)(room.pk, event["users"])
-            self._push_own([room], event["users"], own.voice, voices)
-
-    async def _check_voices(self) -> None:
-        """What lost announcements should have told, and what is over by now. One query for all rooms."""
-        here = {(room.pk, user) for room in self.rooms.values() for user in room.users()}
-        found = await in_db(own.held)(list(self.rooms))
-        held = {entry: sanction for entry, sanction in found.items() if entry in here}
-        before = {entry: sanction for entry, sanction in self._quiet.items() if entry in here}
-        self._quiet = before
-        for room_id, user in {entry for entry, _sanction in held.items() ^ before.items()}:
-            await self.voice_changed({"room": room_id, "users": [user]})
+        await self.voices.changed(event["room"], event["users"])
 
     async def reports_changed(self, event: dict[str, Any]) -> None:
-        """There is more, or less, for somebody to look at."""
-        here = {user for room in self.rooms.values() for user in room.users()}
-        if users := here.intersection(event["users"]):
-            counts = await in_db(own.report_counts)(users)
-            self._push_own(list(self.rooms.values()), users, own.reports, counts)
-
-    def _push_own(
-        self,
-        rooms: Iterable[OpenRoom],
-        users: Iterable[int],
-        render: Callable[[Any, Variant], str],
-        of_user: Mapping[int, Any],
-    ) -> None:
-        """To all pages of these people in the rooms what there is of each."""
-        for room in rooms:
-            for connection in [c for c in room.connections if c.reader.user in users]:
-                html = render(of_user.get(connection.reader.user), connection.reader.variant)
-                self._reach(room, methodcaller("push_own", html), [connection])
+        await self.voices.reported(event["users"])
 
     async def session_ended(self, event: dict[str, Any]) -> None:
         for room in list(self.rooms.values()):
@@ -397,8 +342,8 @@ class Hub(AsyncConsumer):
         made = asyncio.get_running_loop().time()
         metrics.DELIVERIES.inc(len(room.connections))
         room.version = steps[-1].version
-        self._note_shown(room, steps)
-        self._reach(room, lambda each: each.push_steps(steps, rendered[each.reader.variant]))
+        self.elsewhere.note_shown(room, steps)
+        self.reach(room, lambda each: each.push_steps(steps, rendered[each.reader.variant]))
         ended = asyncio.get_running_loop().time()
         room.rests_until = ended + REST * (ended - began)
         room.busy_until = ended + BUSY * (ended - began)
@@ -411,7 +356,7 @@ class Hub(AsyncConsumer):
             await in_thread(presence.store().renew, "typing", entries, "typing", 0)
             self.look_at_presence(room.pk)
 
-    def _reach(
+    def reach(
         self,
         room: OpenRoom,
         push: Callable[[Connection], None],
@@ -452,8 +397,7 @@ class Hub(AsyncConsumer):
         elif found:
             logger.info("room %s: repaired %s changes", room.pk, len(found))
             await self._push(room, found)
-            self._stirred[room.pk] = time.monotonic()  # it may be that nobody else will say so
-            self._look_at_stirred()
+            self.elsewhere.stirred(room.pk)  # it may be that nobody else will say so
 
     @staticmethod
     def _steps(room_id: int, version: int) -> list[Step] | None:
@@ -499,7 +443,7 @@ class Hub(AsyncConsumer):
 
     async def _beat(self) -> None:
         for room in list(self.rooms.values()):
-            self._reach(room, methodcaller("beat", room.version))
+            self.reach(room, methodcaller("beat", room.version))
 
     # People
 
@@ -515,8 +459,8 @@ class Hub(AsyncConsumer):
             self._look.clear()
             unseen, self._unseen = self._unseen, set()
             moved, self._moved = self._moved, set()
-            await self._guarded(partial(self._note_moves, moved))
-            await self._guarded(partial(self._push_people, unseen))
+            await self.guarded(partial(self._note_moves, moved))
+            await self.guarded(partial(self._push_people, unseen))
             await asyncio.sleep(PRESENCE_INTERVAL)
 
     async def _note_moves(self, moved: set[tuple[int, int]]) -> None:
@@ -538,133 +482,11 @@ class Hub(AsyncConsumer):
             if room is None or room.people == people:
                 continue
             room.people = people
-            self._reach(room, methodcaller("push_people", people))
+            self.reach(room, methodcaller("push_people", people))
 
     async def _renew_leases(self) -> None:
         entries = [(room.pk, user) for room in self.rooms.values() for user in room.users()]
         await self._hold(entries, presence.LEASE)
-
-    # Other rooms
-
-    def _note_shown(self, room: OpenRoom, steps: Sequence[Step]) -> None:
-        """What is pushed is read, by those who are there a moment later. Also where no announcement came,
-        as the sweep found it."""
-        posted = [step.row.number for step in steps if step.posts and step.row]
-        if posted:
-            room.number = max(room.number, *posted)
-            self._shown.add(room.pk)
-            self._look_at_stirred()
-
-    def caught_up(self, room_id: int, user: int) -> None:
-        """A page of the room has been sent what it had missed: that is read as well."""
-        if room_id in self.rooms:
-            self._caught_up.setdefault(room_id, set()).add(user)
-            self._look_at_stirred()
-
-    def _look_at_stirred(self) -> None:
-        if self._stirred_task is None or self._stirred_task.done():
-            self._stirred_task = self._start(self._tell_of_stirred())
-
-    async def _tell_of_stirred(self) -> None:
-        """Look at each room until nothing was heard of it for `NEWS_DELAY` before: what is said within
-        `STIR_INTERVAL` after an event is announced by that event, too."""
-        while self._stirred or self._shown or self._caught_up:
-            await asyncio.sleep(READ_DELAY)
-            await self._guarded(self._mark_read)
-            await asyncio.sleep(NEWS_DELAY - READ_DELAY)
-            await self._guarded(self._mark_read)  # what was said in between has been seen as well
-            stirred, soon = set(self._stirred), time.monotonic() - NEWS_DELAY
-            self._stirred = {room: heard for room, heard in self._stirred.items() if heard > soon}
-            if stirred:
-                await self._guarded(partial(self._tell, stirred))
-
-    async def _mark_read(self) -> None:
-        """For those who look on. Their pages of other rooms are told what was said after this, by
-        `_tell`, and so need not be told that it was read, unless that is over or was long ago."""
-        shown, self._shown = self._shown, set()
-        caught_up, self._caught_up = self._caught_up, {}
-        for room_id in (shown | caught_up.keys()) & self.rooms.keys():
-            room, late = self.rooms[room_id], caught_up.get(room_id, set())
-            users = room.users() if room_id in shown else room.users() & late
-            try:
-                read = await in_db(Room(pk=room_id).mark_read)(users, room.number)
-                told = read & late if room_id in self._stirred else read
-                if told:
-                    await in_db(announcements.reading_changed)(told, room_id)
-            except Exception:
-                logger.exception("room %s was not marked as read and will be", room_id)
-                self._shown.add(room_id)
-
-    async def _tell(self, room_ids: set[int]) -> None:
-        here = {user for room in self.rooms.values() for user in room.users()}
-        members = await in_db(self._members)(room_ids, here)
-        # What is said in a direct conversation takes it to the head of the list, on its own page too.
-        any_direct = any(direct for _user, direct in members)
-        await self._push_news(
-            {user for user, _direct in members}, stirred=None if any_direct else room_ids
-        )
-
-    @staticmethod
-    def _members(room_ids: set[int], among: set[int]) -> list[tuple[int, bool]]:
-        """Who of these people belongs to which of the rooms, and whether that is direct."""
-        found = Membership.objects.filter(room_id__in=room_ids, user_id__in=among)
-        return list(found.values_list("user_id", "room__direct"))
-
-    async def _tell_readers(self) -> None:
-        await asyncio.sleep(AGREE_DELAY)
-        readers, self._readers = self._readers, {}
-        for room_id, users in readers.items():
-            stirred = None if room_id is None else {room_id}
-            await self._guarded(partial(self._push_news, users, stirred))
-
-    async def _check_news(self) -> None:
-        """What lost announcements should have told: one query for all readers, and more only for those
-        in whose rooms, other than those they look at, something is otherwise than at the last look."""
-        looked_at: dict[int, set[int]] = {}
-        for room in self.rooms.values():
-            for user in room.users():
-                looked_at.setdefault(user, set()).add(room.pk)
-        found = await in_db(unread.marks)(looked_at)
-        marks = {
-            user: {mark for mark in of_user if mark.held or mark.room not in looked_at[user]}
-            for user, of_user in found.items()
-        }
-        changed = {user for user in marks if marks[user] != self._marks.get(user, set())}
-        self._marks = marks
-        await self._push_news(changed)
-
-    async def _push_news(self, users: set[int], stirred: set[int] | None = None) -> None:
-        """Tell the pages of these people what their list of rooms looks like now, but not the page of
-        the one room that was `stirred`, which shows what was said itself, and none that was told just
-        this."""
-        pages = [
-            (room, connection)
-            for room in self.rooms.values()
-            if {room.pk} != stirred
-            for connection in room.connections
-            if connection.reader.user in users
-        ]
-        if not pages:
-            return
-        items, place, names = await in_db(self._items)(
-            {connection.reader.user for _room, connection in pages},
-            {room.pk for room, _connection in pages},
-        )
-        for room, connection in pages:
-            of_reader = items[connection.reader.user]
-            told = news.on_page(of_reader, room.pk, place, names.get(room.pk, ""))
-            digest = told.digest
-            if digest == self._told.get(connection):
-                continue
-            self._told[connection] = digest
-            self._reach(room, methodcaller("push_news", told), [connection])
-            await asyncio.sleep(0)  # each is rendered for one reader; others need not wait for all
-
-    @staticmethod
-    def _items(users: set[int], rooms: set[int]) -> tuple[dict[int, Any], str, dict[int, str]]:
-        """The lists of these people, the name of the place and those of the rooms."""
-        names = dict(Room.objects.filter(pk__in=rooms).values_list("pk", "name"))
-        return news.of_users(users), Place.objects.values_list("name", flat=True).get(), names
 
     # Who may still read
 

@@ -84,7 +84,7 @@ class Stream:
         room = await hub().enter(self.room_id, self)
         try:
             history, name = await database_sync_to_async(self._history)()
-            hub().caught_up(self.room_id, self.reader.user)
+            hub().elsewhere.caught_up(self.room_id, self.reader.user)
             yield self._head(history, name)
             if room.people is not None:
                 yield self._people(room.people)
