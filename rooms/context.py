@@ -8,7 +8,9 @@ from django.utils.functional import SimpleLazyObject
 
 from .models import Place, PlaceStanding, User, unread
 from .models.direct import called, talkers_of
+from .models.permissions import MODERATES, RUNS_PLACE
 from .models.reading import rooms_of
+from .models.report import open_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,11 +42,19 @@ class RoomItem(NamedTuple):
     others: int = 0  # people of a direct conversation but the reader
     other: Other | None = None  # the only one, if there is just one
     held: bool = False  # unread by the member's own wish, also on a page of the room itself
+    moderated: bool = False  # by the reader, if their role lets them
 
     @classmethod
     def of(cls, room: RoomOf | VisibleRoom, unread: int, *, held: bool = False) -> RoomItem:
         return cls(
-            room.pk, room.slug, room.name, room.private, unread, direct=room.direct, held=held
+            room.pk,
+            room.slug,
+            room.name,
+            room.private,
+            unread,
+            direct=room.direct,
+            held=held,
+            moderated=getattr(room, "moderator", False),
         )
 
     @property
@@ -89,6 +99,16 @@ def room_items(user: User) -> list[RoomItem]:
     counts = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in rooms])
     items = [RoomItem.of(room, counts.get(room.pk, 0), held=room.held) for room in rooms]
     return arranged(items, user.pk, talkers_of(user) if any_direct(items) else {})
+
+
+def open_reports(user: User, items: Iterable[RoomItem]) -> int | None:
+    """How many reports there are for `user`, whose rooms these are, to look at; None, without a query, if
+    there can be none."""
+    if user.role not in RUNS_PLACE and (
+        user.role not in MODERATES or not any(item.moderated for item in items)
+    ):
+        return None
+    return open_for(user)
 
 
 def any_direct(items: Iterable[RoomItem]) -> bool:

@@ -28,6 +28,7 @@ from django.utils.translation import gettext as _
 
 from rooms.adapter import EMAIL_LENGTH
 from rooms.models import Place, Role, Room, User
+from rooms.models.ban import ban_of_address
 from rooms.models.invitation import LIFETIME, InvitationOver
 from rooms.models.user import Scheme
 
@@ -184,6 +185,12 @@ class SetupForm(forms.Form):
         return User(**{name: self.cleaned_data.get(name, "") for name in names})
 
 
+def refuse_banned(email: str) -> None:
+    """Raises `ValidationError` if the account with this address is banned."""
+    if (ban := ban_of_address(email)) is not None:
+        raise ValidationError(ban.sentence)
+
+
 class SignupForm(AllauthSignupForm):
     """allauth's, with a display name; see `AccountAdapter.save_user` for what is done with it."""
 
@@ -200,6 +207,12 @@ class SignupForm(AllauthSignupForm):
 
     def clean_username(self) -> str:
         return str(self.cleaned_data["username"])  # UsernameField has asked the adapter
+
+    def clean_email(self) -> str:
+        refuse_banned(
+            self.cleaned_data["email"]
+        )  # before it is called taken, which is no help then
+        return str(super().clean_email())
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """As allauth's. Of two people who take the same name at once, or an invitation's last use, one is
@@ -481,6 +494,24 @@ class RoomSettingsForm(RoomDetailsForm):
         ],
         required=False,  # what a form does not say stays as it is
         widget=forms.RadioSelect,
+    )
+
+    slow_mode = forms.TypedChoiceField(
+        label=gettext_lazy("Slow mode"),
+        coerce=int,
+        choices=[
+            (0, gettext_lazy("Off")),
+            (5, gettext_lazy("A message every 5 seconds")),
+            (10, gettext_lazy("A message every 10 seconds")),
+            (30, gettext_lazy("A message every 30 seconds")),
+            (60, gettext_lazy("A message every minute")),
+            (300, gettext_lazy("A message every 5 minutes")),
+            (900, gettext_lazy("A message every 15 minutes")),
+            (3600, gettext_lazy("A message every hour")),
+        ],
+        empty_value=None,
+        required=False,  # as above
+        help_text=gettext_lazy("How often one person may write. Moderators are not slowed."),
     )
 
 

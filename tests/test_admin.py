@@ -21,6 +21,8 @@ from rooms import urls
 from rooms.admin import base, operators
 from rooms.live.connections import NOT_FOUND, SIGNED_OUT
 from rooms.models import (
+    AuditEntry,
+    Ban,
     Chore,
     Invitation,
     LinkPreview,
@@ -28,13 +30,16 @@ from rooms.models import (
     Message,
     Place,
     Profile,
+    Restriction,
     Role,
     Room,
     Session,
     Shelf,
     User,
 )
+from rooms.models import people as people_verbs
 from rooms.models.profile import Status
+from rooms.models.restriction import keep_out
 from tests.cast import signed_in
 from tests.factories import make_crowd, make_room, make_user, say, say_with_files
 from tests.sockets import in_db, new_process, watching
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
 LEFT_OUT = {
     "account.EmailConfirmation": "its key opens an address's confirmation, and allauth needs no rows",
     "rooms.Session": "whoever has its key is signed in; people are signed out on their own page",
+    "rooms.Report": "what is reported is for those who moderate, on pages of their own",
     "rooms.PreviewPicture": "what it shows was linked to in rooms that an operator may not read",
     "auth.Group": "roles say who may do what",
     "auth.Permission": "roles say who may do what",
@@ -123,10 +129,14 @@ def scene(alice: User, bob: User, room: Room) -> list[Any]:
     )
     EmailAddress.objects.create(user=bob, email="bob@example.org", verified=True)
     Profile.of(bob).show_status(Status("🌴", "on leave"), None)
+    rude = make_user("rude", "Rude")
+    keep_out(room, rude, by=alice, reason="a secret")
+    people_verbs.ban(rude, by=alice, until=None, reason="watches")
     return [
         Place.objects.get(), room, message, message.attachments.get(), bob,
         Membership.objects.get(room=room, user=bob), EmailAddress.objects.get(),
         Invitation.make(by=alice), Chore.objects.create(name="tidy", due_at=timezone.now()),
+        Ban.objects.get(), Restriction.objects.get(), AuditEntry.objects.first(),
         Shelf.objects.get(), task, preview, Profile.objects.get(),
         LogEntry.objects.create(user=alice, action_flag=2, object_repr="x"),
     ]  # fmt: skip
@@ -570,6 +580,14 @@ def test_what_a_card_says_is_taken_out(operator: Client, bob: User) -> None:
     found = Profile.of(bob)
     assert (found.pronouns, found.about) == ("he/him", "")
     assert found.status(timezone.now()) is None
+
+
+def test_a_ban_is_lifted(operator: Client, alice: User, bob: User) -> None:
+    people_verbs.ban(bob, by=alice, reason="watches")
+    operator.post(address(Ban, "delete", Ban.objects.get().pk), {"post": "yes"})
+    bob.refresh_from_db()
+    assert bob.is_active
+    assert AuditEntry.objects.filter(kind="unbanned", by=alice, whom=bob).exists()
 
 
 def test_invitations_are_revoked(operator: Client, alice: User) -> None:

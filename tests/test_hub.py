@@ -115,6 +115,9 @@ class Fragile:
     def push_news(self, news: News) -> None:
         self._maybe_fail("push_news")
 
+    def push_own(self, html: str) -> None:
+        self._maybe_fail("push_own")
+
     def beat(self, version: int) -> None:
         self._maybe_fail("beat")
 

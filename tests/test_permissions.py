@@ -31,6 +31,7 @@ from rooms.models import (
     Place,
     Preview,
     PreviewPicture,
+    Report,
     Role,
     Room,
     User,
@@ -73,8 +74,10 @@ POST  draft                   ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+
 POST  send                    ++++++0>>  00++0+0>>  !!!!!!0>>  +++!!!0>>  00++0+0>>
 GET   message-edit            ---+--0>>  00-+0-0>>  ---+--0>>  ------0>>  00-+0-0>>
 POST  message-edit            ---+--0>>  00-+0-0>>  ---!--0>>  ------0>>  00-+0-0>>
-GET   message-delete          ---+--0>>  00-+0-0>>  ---+--0>>  ---+--0>>  00-+0-0>>
-POST  message-delete          ---+--0>>  00-+0-0>>  ---!--0>>  ---+--0>>  00-+0-0>>
+GET   message-delete          ++++--0>>  00++0-0>>  ++++--0>>  ++++--0>>  00-+0-0>>
+POST  message-delete          ++++--0>>  00++0-0>>  !!!!--0>>  ++++--0>>  00-+0-0>>
+GET   message-report          +++-++0>>  00+-0+0>>  +++-++0>>  +++-++0>>  00+-0+0>>
+POST  message-report          +++-++0>>  00+-0+0>>  +++-++0>>  +++-++0>>  00+-0+0>>
 GET   files                   ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 POST  files                   ++++++0>>  00++0+0>>  !!!!!!0>>  +++!!!0>>  00++0+0>>
 GET   files-of-plain          ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
@@ -107,6 +110,12 @@ POST  member-moderator        +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-
 POST  member-moderator/guest  ------0>>  00--0-0>>  ------0>>  ------0>>  00--0-0>>
 GET   member-remove           +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
 POST  member-remove           +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  member-remove/for-good  +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+GET   member-mute             +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  member-mute             +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  member-mute/lift        +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+POST  member-return           +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+GET   moderation              +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
 """
 
 SOCKETS = """
@@ -145,6 +154,16 @@ POST  person-activity         ++-->>  ++-->>
 POST  person-activity/admin   +--->>  +--->>
 POST  person-activity/owner   +--->>  +--->>
 POST  person-activity/self    ---->>  ---->>
+GET   person-ban              ++-->>  ++-->>
+POST  person-ban              ++-->>  ++-->>
+POST  person-ban/lift         ++-->>  ++-->>
+POST  person-ban/admin        +--->>  +--->>
+POST  person-ban/owner        +--->>  +--->>
+POST  person-ban/self         ---->>  ---->>
+GET   bans                    ++-->>  ++-->>
+GET   audit                   +--->>  +--->>
+GET   reports                 ++-->>  ++-->>
+POST  report-close            ++00>>  ++00>>
 GET   invitations             ++-->>  ++-->>
 POST  invitations             ++-->>  ++-->>
 GET   invitation-qr           ++-->>  ++-->>
@@ -210,6 +229,7 @@ class Scene:
     clients: dict[str, Client] = field(default_factory=dict)
     invitation: Any = None
     picture: str = ""  # the key of what a link shows
+    report: int = 0  # of what was said in an open room
 
     @classmethod
     def arrange(cls) -> Scene:
@@ -245,7 +265,11 @@ class Scene:
         clients = {name: signed_in(person) for name, person in people.items()}
         User.objects.filter(pk=people["deactivated"].pk).update(is_active=False)
         picture = PreviewPicture.of(Picture(files.picture("WEBP"), 8, 6))
-        return cls(people, rooms, clients, Invitation.make(by=people["owner"]), picture.key)
+        message = rooms["open"].messages.select_related("room").get(number=MESSAGE)
+        Report.make(message, by=people["guest"], reason="rude")
+        invitation = Invitation.make(by=people["owner"])
+        report = Report.objects.get().pk
+        return cls(people, rooms, clients, invitation, picture.key, report)
 
     def client(self, who: str) -> Client:
         return self.clients.get(who) or Client()
@@ -326,6 +350,17 @@ REQUESTS = {
     "member-moderator": about("member", to="moderator"),
     "member-moderator/guest": about("guest", to="moderator"),
     "member-remove": about("member"),
+    "member-remove/for-good": about("member", keep_out="on"),
+    "member-mute": about("member", length="hour"),
+    "member-mute/lift": about("member", to="unmute"),
+    "member-return": about("member"),
+    "message-report": Request(lambda *_: [MESSAGE], lambda *_: {"reason": "rude"}),
+    "report-close": Request(lambda scene, _who: [scene.report], lambda *_: {"outcome": "removed"}),
+    "person-ban": at("other", length="week"),
+    "person-ban/lift": at("other", to="lift"),
+    "person-ban/admin": at("other-admin", length="week"),
+    "person-ban/owner": at("other-owner", length="week"),
+    "person-ban/self": at("self", length="week"),
     "direct-new": with_form(names="other"),
     "room-new": with_form(name="Shed", kind="open"),
     "place": with_form(name="Otherwise", sign_up="open"),

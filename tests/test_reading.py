@@ -62,8 +62,8 @@ def test_the_rooms_of_somebody(
     say(open_room, alice, "one", "two")
     make_room("Put away", alice, bob).archive()
     assert {*reading.rooms_of(bob)} == {
-        (open_room.pk, open_room.slug, "Workbench", False, False, 2, 0, False),
-        (private_room.pk, private_room.slug, "Committee", True, False, 0, 0, False),
+        (open_room.pk, open_room.slug, "Workbench", False, False, 2, 0, False, False),
+        (private_room.pk, private_room.slug, "Committee", True, False, 0, 0, False, False),
     }
     assert reading.rooms_of(charlie) == []
 
@@ -141,5 +141,6 @@ def test_each_thread_asks_by_its_own_connection(alice: User, bob: User, open_roo
 
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(read, [alice, bob] * 20))
-    assert all(rooms == reading.rooms_of(bob) for rooms, _connection in found)
+    for (rooms, _connection), person in zip(found, [alice, bob] * 20, strict=True):
+        assert rooms == reading.rooms_of(person)
     assert id(connections["default"]) not in {connection for _rooms, connection in found}

@@ -164,5 +164,5 @@ class InvitationAdmin(OperatorAdmin):
     @admin.action(description=gettext_lazy("Revoke"))
     def revoke(self, request: HttpRequest, invitations: QuerySet[Invitation]) -> None:
         for invitation in few(invitations.filter(revoked_at=None)):
-            invitation.revoke()
+            invitation.revoke(by=request.user)
             self.log_change(request, invitation, "revoked")

@@ -15,7 +15,7 @@ from .base import OperatorAdmin
 from .site import operators
 
 if TYPE_CHECKING:
-    from django.http import HttpRequest
+    pass
 
 
 class PlaceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
@@ -33,5 +33,5 @@ class PlaceAdmin(OperatorAdmin):
     editable = fields
     list_display = fields
 
-    def save_model(self, request: HttpRequest, obj: Place, form: Any, change: bool) -> None:
-        Place.objects.get(pk=obj.pk).change(**form.cleaned_data)
+    def save_model(self, request: Any, obj: Place, form: Any, change: bool) -> None:
+        Place.objects.get(pk=obj.pk).change(by=request.user, **form.cleaned_data)

@@ -77,29 +77,30 @@ class RoomAdmin(OperatorAdmin):
     def members(self, room: Room) -> int:
         return room.memberships.count()
 
-    def save_model(self, request: HttpRequest, obj: Room, form: Any, change: bool) -> None:
+    def save_model(self, request: Any, obj: Room, form: Any, change: bool) -> None:
         room, wanted = Room.objects.get(pk=obj.pk), form.cleaned_data
         if room.archived and not wanted["archived"]:
-            room.restore()
+            room.restore(by=request.user)
         if {"name", "topic", "moderators_only"} & set(form.changed_data):
             room.change_details(
                 name=wanted["name"],
                 topic=wanted.get("topic", room.topic),
                 moderators_only=wanted["moderators_only"],
+                by=request.user,
             )
         if wanted["archived"] and not room.archived:
-            room.archive()
+            room.archive(by=request.user)
 
     @admin.action(description=gettext_lazy("Archive"))
-    def archive(self, request: HttpRequest, rooms: QuerySet[Room]) -> None:
+    def archive(self, request: Any, rooms: QuerySet[Room]) -> None:
         for room in few(rooms.filter(archived_at=None)):
-            room.archive()
+            room.archive(by=request.user)
             self.log_change(request, room, "archived")
 
     @admin.action(description=gettext_lazy("Restore"))
-    def restore(self, request: HttpRequest, rooms: QuerySet[Room]) -> None:
+    def restore(self, request: Any, rooms: QuerySet[Room]) -> None:
         for room in few(rooms.exclude(archived_at=None)):
-            room.restore()
+            room.restore(by=request.user)
             self.log_change(request, room, "restored")
 
 
@@ -136,15 +137,15 @@ class MembershipAdmin(OperatorAdmin):
         kwargs["queryset"] = offered[db_field.name]
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
-    def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
+    def save_model(self, request: Any, obj: Membership, form: Any, change: bool) -> None:
         if change:
-            obj.room.appoint(obj.user, moderator=form.cleaned_data["is_moderator"])
+            obj.room.appoint(obj.user, moderator=form.cleaned_data["is_moderator"], by=request.user)
         else:
-            made = obj.room.add(obj.user)
+            made = obj.room.add(obj.user, by=request.user)
             obj.pk, obj.joined_at = made.pk, made.joined_at
 
-    def remove(self, request: HttpRequest, obj: Membership) -> None:
-        obj.room.remove(obj.user)
+    def remove(self, request: Any, obj: Membership) -> None:
+        obj.room.remove(obj.user, by=request.user)
 
 
 @admin.register(Message, site=operators)
@@ -202,8 +203,8 @@ class MessageAdmin(OperatorAdmin):
     def with_files(self, message: Message) -> int:
         return message.attachments.count()
 
-    def remove(self, request: HttpRequest, obj: Message) -> None:
-        obj.take_down()
+    def remove(self, request: Any, obj: Message) -> None:
+        obj.take_down(by=request.user)
 
 
 @admin.register(Attachment, site=operators)

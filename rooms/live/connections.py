@@ -91,6 +91,9 @@ class Connection(Protocol):
     def push_news(self, news: News) -> None:
         """What changed in the reader's list of rooms."""
 
+    def push_own(self, html: str) -> None:
+        """What concerns this reader alone, as swaps in their variant."""
+
     def beat(self, version: int) -> None:
         """The connection lives, and the room is at `version`."""
 

@@ -65,6 +65,7 @@ ROW_GAPS = (
     "swap",
     "files",
     "previews",
+    "removal",
 )
 STEP_GAPS = ("version", "cursor", "row", "append_to", "title", "pins")
 PEOPLE_SHOWN = (
@@ -148,6 +149,8 @@ def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> 
         among_rooms=bool(scope),
         # a message may be files alone
         silent=not row.body,
+        by_moderator=row.removal is not None,
+        with_reason=bool(row.removal),
     )
     return shape.fill(
         {
@@ -168,6 +171,7 @@ def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> 
             "swap": mark_safe(swap),
             "files": attached.of_row(row.files, row.slug) if row.files else "",
             "previews": _previews(row) if row.previews else "",
+            "removal": row.removal or "",
         }
     )
 
@@ -454,6 +458,12 @@ def problem(sentence: str, variant: Variant) -> str:
         return render_to_string("stream/problem.html", {"sentence": sentence})
 
 
+def told(sentence: str, variant: Variant) -> str:
+    """That what was asked for has happened, in the page's banner, where nothing else shows it."""
+    with variant.active():
+        return render_to_string("stream/told.html", {"sentence": sentence})
+
+
 def back(token: str, variant: Variant) -> str:
     """The connection is there again, with the token that forms need now."""
     with variant.active():
@@ -468,13 +478,14 @@ def receipt(key: str) -> str:
     return render_to_string("stream/receipt.html", {"key": key})
 
 
-def refused(key: str, error: str, variant: Variant, *, new_key: str = "") -> str:
+def refused(
+    key: str, error: str, variant: Variant, *, new_key: str = "", seconds: int | None = None
+) -> str:
     """It was not stored; the form stays, with what is wrong and with what was typed. Where its key was
-    the trouble it is given another."""
+    the trouble it is given another; where it came too soon, it is sent again after so many seconds."""
+    context = {"key": key, "error": error, "new_key": new_key, "seconds": seconds}
     with variant.active():
-        return render_to_string(
-            "stream/refused.html", {"key": key, "error": error, "new_key": new_key}
-        )
+        return render_to_string("stream/refused.html", context)
 
 
 @lru_cache(maxsize=len(settings.LANGUAGES))

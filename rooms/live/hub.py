@@ -50,6 +50,7 @@ from .elsewhere import Elsewhere
 from .people import people_of, shown_in
 from .ringer import Ringer
 from .threads import in_db, in_thread
+from .voices import Voices
 
 if TYPE_CHECKING:
     from .fragments import Variant
@@ -83,6 +84,7 @@ class Hub(AsyncConsumer):
         self._tasks: set[asyncio.Task[Any]] = set()
         self.ringer = Ringer(self.hear)
         self.elsewhere = Elsewhere(self)
+        self.voices = Voices(self)
         self.closed_as_too_slow = 0  # connections, since the process began
 
     # Life
@@ -99,6 +101,7 @@ class Hub(AsyncConsumer):
         self.begin(self._every(presence.RENEWAL, self._renew_leases))
         self.begin(self._every(HEARTBEAT, self._beat))
         self.begin(self._every(ACCESS_CHECK, self._check_access))
+        self.begin(self._every(ACCESS_CHECK, self.voices.check))
         self.begin(self._every(NEWS_CHECK, self.elsewhere.check))
         self.begin(self._watch_presence())
         while True:
@@ -325,6 +328,12 @@ class Hub(AsyncConsumer):
     async def access_changed(self, event: dict[str, Any]) -> None:
         users = event["users"]
         await self._check_access(None if users is None else set(users))
+
+    async def voice_changed(self, event: dict[str, Any]) -> None:
+        await self.voices.changed(event["room"], event["users"])
+
+    async def reports_changed(self, event: dict[str, Any]) -> None:
+        await self.voices.reported(event["users"])
 
     async def session_ended(self, event: dict[str, Any]) -> None:
         for room in list(self.rooms.values()):

@@ -54,6 +54,9 @@ class Stream:
         with self.reader.variant.active():
             self._put(render_to_string("stream/plain_news.html", {"items": news.items}))
 
+    def push_own(self, html: str) -> None:
+        """It is around the stream, in a page that is as it was loaded."""
+
     def beat(self, version: int) -> None:
         """The stream looks after its own silence."""
 

@@ -112,6 +112,17 @@ def access_changed(user_ids: Iterable[int] | None) -> None:
     _after_commit(PLACE_GROUP, {"type": "access.changed", "users": users})
 
 
+def voice_changed(user_ids: Iterable[int], room_id: int) -> None:
+    """These people may write in the room again, or no longer."""
+    event = {"type": "voice.changed", "users": list(user_ids), "room": room_id}
+    _after_commit(PLACE_GROUP, event)
+
+
+def reports_changed(user_ids: Iterable[int]) -> None:
+    """There is more, or less, for these people to look at."""
+    _after_commit(PLACE_GROUP, {"type": "reports.changed", "users": list(user_ids)})
+
+
 def session_ended(session_key: str) -> None:
     """Somebody signed out: what that session has open must close."""
     _after_commit(PLACE_GROUP, {"type": "session.ended", "session": session_key})

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from .. import disk, filetypes
-from .errors import FileRefused, ModeratorsOnly, RoomClosed
+from .errors import FileRefused
 from .user import User
 
 if TYPE_CHECKING:
@@ -131,10 +131,13 @@ class Attachment(models.Model):
 
     @classmethod
     def upload(cls, room: Room, author: User, key: str, upload: Upload) -> Attachment:
-        """Take a file in. Raises `FileRefused`, `RoomClosed` or `ModeratorsOnly`, and nothing is kept
+        """Take a file in. Raises `FileRefused`, or what `restriction.refusal` says, and nothing is kept
         then. The caller has asked whether the author sees the room."""
-        if not room.standing_of(author).may_post:
-            raise RoomClosed if room.archived else ModeratorsOnly
+        standing = room.standing_of(author)
+        if not standing.may_post:
+            from .restriction import refusal  # noqa: PLC0415  # which needs the room
+
+            raise refusal(standing)
         waiting = cls.objects.filter(author=author, message=None)
         if waiting.filter(room=room, key=key).count() >= PER_MESSAGE:
             raise FileRefused(_too_many())

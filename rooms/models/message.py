@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..text import links
-from . import announcements, posting, reactions
+from . import announcements, audit, posting, reactions
 from .attachment import Attachment, File, files_of
 from .errors import MessageRefused
 from .permissions import demand
@@ -117,6 +117,7 @@ class Row:
     quote: Quote | None = None  # of the message that this one replies to
     replies: int = 0  # in the thread that this message began
     pinned: bool = False
+    removal: str | None = None  # why a moderator removed it, None if nobody did
 
     @property
     def people(self) -> dict[int, str]:
@@ -210,6 +211,13 @@ class Message(models.Model):
     )
 
     pinned_at = models.DateTimeField(null=True)
+    removal = models.CharField(  # noqa: DJ001  # a moderator need not say why
+        max_length=audit.REASON_LENGTH,
+        null=True,
+        help_text=_("Why a moderator removed it; none if nobody did."),
+    )
+
+    repeated = False  # whether the form that posted it had done so before
 
     objects: ClassVar[models.Manager[Message]] = models.Manager()
 
@@ -274,6 +282,7 @@ class Message(models.Model):
             quote=Quote.of(self.reply_to) if self.reply_to and not self.deleted_at else None,
             replies=self.replies,
             pinned=self.pinned_at is not None,
+            removal=self.removal,
         )
 
     def edit(self, body: str, *, by: User) -> bool:
@@ -306,10 +315,39 @@ class Message(models.Model):
             demand(room.standing_of(by).may_delete(message.author_id))
             return message.erase(room)
 
-    def take_down(self) -> bool:
-        """The same of anybody's message, also in an archived room. The caller has asked `may_operate`."""
+    def remove(self, *, by: User, reason: str = "") -> bool:
+        """The same of somebody else's message, as a moderator: in its place stands that it was removed,
+        and why, if that was said. Raises `PermissionDenied`; harmless if repeated."""
+        with self.room.changing() as room:
+            message = self._as_now()
+            demand(room.standing_of(by).may_moderate(message.author_id, message.author.role))
+            return message.be_removed(room, by, reason)
+
+    def take_down(self, *, by: User, reason: str = "") -> bool:
+        """As `remove`, also where `by` sees no more of the room than this message, and in an archived
+        room. The caller has asked whether it was reported to them, or `may_operate`."""
         with self.room.changing(though_archived=True) as room:
-            return self._as_now().erase(room)
+            return self._as_now().be_removed(room, by, reason)
+
+    def be_removed(self, room: Room, by: User | None, reason: str) -> bool:
+        """Under the lock of `room`, of the message as it is now; by nobody if a ban of its author did."""
+        if self.deleted_at is not None:
+            return False
+        self.removal = reason
+        self.erase(room)
+        if by is not None:
+            audit.record(
+                audit.Kind.MESSAGE,
+                by=by,
+                whom=self.author,
+                room=room,
+                reason=reason,
+                number=self.number,
+            )
+            from .report import close_of_removed  # noqa: PLC0415  # which needs this model
+
+            close_of_removed(self, by)
+        return True
 
     def erase(self, room: Room) -> bool:
         """Under the lock of `room`, of the message as it is now. Returns whether anything has changed."""
@@ -324,7 +362,7 @@ class Message(models.Model):
         self.save(
             update_fields=[
                 *("body", "files", "deleted_at", "version"),
-                *("previews", "reactions", "pinned_at"),
+                *("previews", "reactions", "pinned_at", "removal"),
             ]
         )
         index.remove(self)

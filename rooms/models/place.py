@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from . import audit
 from .permissions import Role
 from .room import Room
 from .user import User
@@ -65,18 +66,23 @@ class Place(models.Model):
             return settings.FILE_LIMIT
         return min(self.file_limit * MEGABYTE, settings.FILE_LIMIT)
 
-    def change(self, **wanted: str | bool | int | None) -> None:
+    def change(self, *, by: User, **wanted: str | bool | int | None) -> None:
         """Give the place other settings. The caller has asked `may_change_place`."""
         with transaction.atomic():
             now = Place.objects.select_for_update().get(pk=self.pk)
-            changed = {name: value for name, value in wanted.items() if getattr(now, name) != value}
+            changed = {
+                name: [getattr(now, name), value]
+                for name, value in wanted.items()
+                if getattr(now, name) != value
+            }
             if not changed:
                 return
-            for name, value in changed.items():
+            for name, (_before, value) in changed.items():
                 setattr(self, name, value)
             if "link_previews" in changed:
                 self.preview_links(self.link_previews)
             self.save(update_fields=list(changed))
+            audit.record(audit.Kind.PLACE, by=by, changed=changed)
 
     def preview_links(self, wanted: bool) -> None:
         """Show what linked pages say of themselves from now on; or nothing, in old messages too."""

@@ -81,6 +81,7 @@ def change(request: AuthenticatedHttpRequest) -> HttpResponse:
     if form.is_valid():
         new = form.cleaned_data
         place.change(
+            by=request.user,
             name=new["name"],
             sign_up=new["sign_up"],
             rooms_by_admins=(new["rooms_by"] or kept["rooms_by"]) == "admins",

@@ -16,6 +16,9 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.safestring import mark_safe
 
+from rooms.context import open_reports
+from rooms.live import own
+from rooms.live.fragments import Variant
 from rooms.live.moulds import Mould, gap
 from rooms.templatetags.pieces import catch_up, face, room_list
 
@@ -79,6 +82,7 @@ def about(
         "room_list": room_list(items, current),
         "direct_list": room_list(items, current, direct=True),
         "catch_up": catch_up(items),
+        "reports_link": own.reports_link(open_reports(user, items), Variant.current()),
         "current_room": current,
         "notices": mark_safe(render_to_string("_notices.html", {"messages": notices}))
         if notices
