@@ -665,9 +665,10 @@ def test_a_plain_form_is_given_back_with_its_text(
         f"/rooms/{slow_room.slug}/send/", {"key": key(), "text": "my long text"}
     )
     assert answer.status_code == 429
-    assert answer.headers["Retry-After"] == "30"
+    seconds = int(answer.headers["Retry-After"])
+    assert 1 < seconds <= 30  # the machine may have taken some of them
     page = Page(answer.content.decode())
-    assert "you can write again in 30 seconds" in page.one("#banner").text
+    assert f"you can write again in {seconds} seconds" in page.one("#banner").text
     assert page.one("[name='text']").attributes["value"] == "my long text"
 
 
