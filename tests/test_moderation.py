@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import secrets
 from contextlib import suppress
 from datetime import timedelta
@@ -687,7 +688,7 @@ def test_the_outbox_sends_one_after_the_other_in_their_order(
         assert f"delete:#c{stored}" in swaps or f"#c{stored}" in swaps
         del waiting[stored]
         # of those that wait the first asks again, once it may be sent
-        assert swaps.count('hx-trigger="load delay:30s"') == bool(waiting)
+        assert len(re.findall(r'hx-trigger="load delay:\d+s"', swaps)) == bool(waiting)
         wait(slow_room, bob, 30)
     bodies = slow_room.messages.order_by("number").values_list("body", flat=True)
     assert [*bodies] == ["0", "1", "2"]
