@@ -12,6 +12,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.response import Response
 
 from .. import disk
+from ..limits import spend
 from ..live import records
 from ..models import Attachment
 from ..models.attachment import Upload
@@ -62,6 +63,7 @@ class Files(Endpoint):
         room, given = self.entered(slug).room, self.sent(shapes.NewFile)["file"]
         # Under a key of its own: so many wait as one person may have, whatever their messages are to be.
         key = secrets.token_urlsafe(12)
+        spend("upload", self.user)
         upload = Upload(given.name or "", given.file, given.size or 0)
         file = Attachment.upload(room, self.user, key, upload)
         shown = records.file(file.shown, slug)

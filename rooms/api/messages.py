@@ -9,6 +9,7 @@ from django.http import StreamingHttpResponse
 from rest_framework import serializers
 from rest_framework.response import Response
 
+from ..limits import spend
 from ..live import records
 from ..live.connections import Reader
 from ..live.events import PROGRAMS, record_of
@@ -16,6 +17,7 @@ from ..live.programs import ProgramStream
 from ..models.log import UnknownVersion, log_after
 from ..models.message import clean_key
 from ..models.permissions import demand
+from ..saying import say
 from ..views.sending import unsent_at
 from . import shapes
 from .doors import Endpoint
@@ -61,7 +63,7 @@ class Messages(Endpoint):
         already. In an open room, writing joins."""
         room, sent = self.entered(slug).room, self.sent(shapes.NewMessage)
         key = key_of(request)
-        said = room.post(self.user, sent["text"], key, sent["files"], reply=sent["reply_to"])
+        said = say(room, self.user, sent["text"], key, sent["files"], reply=sent["reply_to"])
         said.room = room
         headers = {"Location": records.path_of(slug, "messages", said.number)}
         if said.repeated:
@@ -107,15 +109,25 @@ class OneMessage(Endpoint):
     def patch(self, request: Request, slug: str, number: int) -> Response:
         message, standing = self.addressed(slug, number)
         demand(standing.may_edit(message.author_id))
+        spend("edit", self.user)
         message.edit(self.sent(shapes.ChangedMessage)["text"], by=self.user)
         return Response(record(self.message(slug, number)))
 
-    @operation("delete_message", "Take a message back, for everybody", tag="messages", status=204)
+    @operation(
+        "delete_message",
+        "Take a message back, for everybody",
+        tag="messages",
+        status=204,
+        query=shapes.Removal,
+    )
     def delete(self, request: Request, slug: str, number: int) -> Response:
-        """Harmless if repeated."""
+        """Your own, or as a moderator somebody else's, which may say why. Harmless if repeated."""
         message, standing = self.addressed(slug, number)
-        demand(standing.may_delete(message.author_id))
-        message.delete_for_everybody(by=self.user)
+        if standing.may_delete(message.author_id):
+            message.delete_for_everybody(by=self.user)
+        else:
+            demand(standing.may_moderate(message.author_id, message.author.role))
+            message.remove(by=self.user, reason=self.asked(shapes.Removal)["reason"])
         return Response(status=204)
 
 
@@ -131,7 +143,9 @@ class Reactions(Endpoint):
         return self._react(slug, number, emoji, wanted=False)
 
     def _react(self, slug: str, number: int, emoji: str, *, wanted: bool) -> Response:
-        self.message(slug, number).react(emoji, by=self.user, wanted=wanted)
+        message = self.message(slug, number)
+        spend("react", self.user)
+        message.react(emoji, by=self.user, wanted=wanted)
         return Response(record(self.message(slug, number)))
 
 

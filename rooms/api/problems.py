@@ -24,7 +24,7 @@ PREFIX = "/api/"
 # What cannot be as long as the room, or the message, is as it is. All else that is refused is a matter of
 # what was sent.
 CONFLICTS = frozenset(
-    {"archived", "moderators_only", "deleted", "too_many_pins", "muted", "banned"}
+    {"archived", "moderators_only", "deleted", "too_many_pins", "muted", "kept_out"}
 )
 
 

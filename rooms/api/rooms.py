@@ -121,7 +121,7 @@ class Rooms(Endpoint):
 
 def _direct_names(user: User) -> dict[int, str]:
     return {
-        room: called(name for person, name in talkers.items() if person != user.pk)
+        room: called(look.name for person, look in talkers.items() if person != user.pk)
         for room, talkers in talkers_of(user).items()
     }
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from ..models.attachment import PER_MESSAGE
+from ..models.audit import REASON_LENGTH
 from ..models.room import PAGE
 
 BIG = 10**18 - 1  # as databases take it
@@ -112,6 +113,12 @@ class EventsAsked(serializers.Serializer[Any]):
     )
 
 
+class Removal(serializers.Serializer[Any]):
+    reason = serializers.CharField(
+        max_length=REASON_LENGTH, required=False, allow_blank=True, default=""
+    )
+
+
 class RoomsAsked(serializers.Serializer[Any]):
     mine = serializers.BooleanField(
         required=False, default=False, help_text=_("Only those that you belong to.")
@@ -202,6 +209,9 @@ class Message(serializers.Serializer[Any]):
     posted_at = serializers.DateTimeField()
     edited = serializers.BooleanField()
     deleted = serializers.BooleanField()
+    removal = serializers.CharField(
+        allow_null=True, help_text=_("Why a moderator removed it, if one did.")
+    )
     pinned = serializers.BooleanField()
     reply_to = Quote(allow_null=True)
     replies = serializers.IntegerField(help_text=_("In the thread that it began."))

@@ -72,6 +72,12 @@ class ProgramStream:
     def push_news(self, news: News) -> None:
         """A program follows each room by itself."""
 
+    def push_look(self, frame: Frame) -> None:
+        """Names stand in what is said from now on."""
+
+    def push_own(self, html: str) -> None:
+        """It is for a page; a program is told when it is refused."""
+
     def beat(self, version: int) -> None:
         self._put((0, events.HEARTBEAT))
 

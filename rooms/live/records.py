@@ -47,6 +47,7 @@ def message(row: Row) -> Record:
         "posted_at": moment(row.created_at),
         "edited": row.edited,
         "deleted": row.deleted,
+        "removal": row.removal,
         "pinned": row.pinned,
         "reply_to": _quote(row.quote) if row.quote else None,
         "replies": row.replies,

@@ -33,7 +33,10 @@ BOT_LINES = 66
 @pytest.fixture(scope="module")
 def roomful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roomful]:
     process = Roomful(
-        tmp_path_factory.mktemp("api"), API_READS_PER_MINUTE="0", API_WRITES_PER_MINUTE="0"
+        tmp_path_factory.mktemp("api"),
+        API_READS_PER_MINUTE="0",
+        API_WRITES_PER_MINUTE="0",
+        POSTS_PER_MINUTE="0",
     )
     process.start()
     yield process

@@ -14,6 +14,8 @@ from tests.api.caller import Caller
 from tests.factories import make_crowd, say, say_with_files, unread_of
 
 if TYPE_CHECKING:
+    from pytest_django import Settings
+
     from rooms.models import Room
 
 
@@ -229,19 +231,39 @@ def test_saying_takes_as_many_queries_as_by_the_page(bob: User, open_room: Room)
 # Changing
 
 
-def test_editing_and_deleting(alice: User, bob: User, open_room: Room) -> None:
+def test_editing_and_deleting(alice: User, bob: User, charlie: User, open_room: Room) -> None:
     caller = Caller.of(bob)
     path = caller.post(f"rooms/{open_room.slug}/messages", {"text": "helo"})["url"]
     edited = caller.ask("PATCH", path, {"text": "hello"})
     assert (edited["text"], edited["edited"]) == ("hello", True)
     Caller.of(alice).ask("PATCH", path, {"text": "bye"}, status=403)
-    Caller.of(alice).ask("DELETE", path, status=403)
+    Caller.of(charlie).ask("DELETE", path, status=403)
     for _again in range(2):
         caller.ask("DELETE", path, status=204)
     gone = caller.get(path)
     assert (gone["text"], gone["deleted"]) == ("", True)
     problem = caller.ask("PATCH", path, {"text": "hello"}, status=409)
     assert problem["code"] == "deleted"
+
+
+def test_a_moderator_removes_what_somebody_said(alice: User, bob: User, open_room: Room) -> None:
+    path = Caller.of(bob).post(f"rooms/{open_room.slug}/messages", {"text": "spam"})["url"]
+    Caller.of(alice).ask("DELETE", f"{path}?reason=Spam", status=204)
+    gone = Caller.of(bob).get(path)
+    assert (gone["text"], gone["deleted"], gone["removal"]) == ("", True, "Spam")
+
+
+def test_too_much_at_once_says_when_to_go_on(
+    bob: User, open_room: Room, settings: Settings
+) -> None:
+    settings.POSTS_PER_MINUTE, settings.POSTS_AT_ONCE = 1, 2
+    caller, path = Caller.of(bob), f"rooms/{open_room.slug}/messages"
+    key = {"Idempotency-Key": "the-first-of-them"}
+    caller.post(path, {"text": "one"}, 201, **key)
+    caller.post(path, {"text": "two"})
+    assert caller.post(path, {"text": "three"}, 429)["code"] == "too_fast"
+    assert int(caller.answer.headers["Retry-After"]) > 0
+    caller.post(path, {"text": "one"}, 200, **key)  # which is no further one
 
 
 def test_reacting(alice: User, bob: User, open_room: Room) -> None:

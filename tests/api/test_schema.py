@@ -72,6 +72,7 @@ def one_connection() -> Iterator[None]:
 def arranged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     # A file that is streamed cannot be read where nothing is asynchronous.
     settings.FILES_BY_PROXY = True
+    settings.POSTS_PER_MINUTE = 0
     settings.API_READS_PER_MINUTE = settings.API_WRITES_PER_MINUTE = 0
     monkeypatch.setattr("rooms.api.limits.SIGN_INS", 10**6)
     monkeypatch.setattr("rooms.views.search.SEARCHES", 10**6)

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("rooms", "0015_pins"),
+        ("rooms", "0018_moderation"),
     ]
 
     operations = [
