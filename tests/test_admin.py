@@ -35,6 +35,7 @@ from rooms.models import (
     Room,
     Session,
     Shelf,
+    Token,
     User,
 )
 from rooms.models import people as people_verbs
@@ -129,6 +130,7 @@ def scene(alice: User, bob: User, room: Room) -> list[Any]:
     )
     EmailAddress.objects.create(user=bob, email="bob@example.org", verified=True)
     Profile.of(bob).show_status(Status("🌴", "on leave"), None)
+    Token.make(bob, name="Backup")
     rude = make_user("rude", "Rude")
     keep_out(room, rude, by=alice, reason="a secret")
     people_verbs.ban(rude, by=alice, until=None, reason="watches")
@@ -136,7 +138,7 @@ def scene(alice: User, bob: User, room: Room) -> list[Any]:
         Place.objects.get(), room, message, message.attachments.get(), bob,
         Membership.objects.get(room=room, user=bob), EmailAddress.objects.get(),
         Invitation.make(by=alice), Chore.objects.create(name="tidy", due_at=timezone.now()),
-        Ban.objects.get(), Restriction.objects.get(), AuditEntry.objects.first(),
+        Ban.objects.get(), Restriction.objects.get(), Token.objects.get(), AuditEntry.objects.first(),
         Shelf.objects.get(), task, preview, Profile.objects.get(),
         LogEntry.objects.create(user=alice, action_flag=2, object_repr="x"),
     ]  # fmt: skip

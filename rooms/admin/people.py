@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from rooms.forms import display_name_field
-from rooms.models import Invitation, Profile, Session, User
+from rooms.models import Invitation, Profile, Session, Token, User
 from rooms.models import people as verbs
 
 from .base import OperatorAdmin, few
@@ -127,6 +127,24 @@ class EmailAddressAdmin(OperatorAdmin):
     @admin.display(description=gettext_lazy("address"))
     def address(self, address: EmailAddress) -> str:
         return masked(address.email)
+
+
+@admin.register(Token, site=operators)
+class TokenAdmin(OperatorAdmin):
+    """Which programs come in for whom. Deleting one ends it and what it has open."""
+
+    removable = True
+    fields = (
+        *("user", "made_by", "kind", "name", "may_read", "may_write", "limited"),
+        *("created_at", "expires_at", "last_used_at"),
+    )
+    list_display = "user", "name", "kind", "may_write", "expires_at", "last_used_at"
+    list_select_related = ("user",)
+    list_filter = "kind", "may_write"
+    search_fields = "=user__username", "name"
+
+    def remove(self, request: HttpRequest, obj: Token) -> None:
+        obj.revoke()
 
 
 @admin.register(Invitation, site=operators)
