@@ -1,8 +1,9 @@
 from django.urls import include, path
 
 urlpatterns = [
-    path("accounts/", include("allauth.urls")),
+    # First, as some of allauth's pages are ours.
     path("", include("rooms.urls")),
+    path("accounts/", include("allauth.urls")),
 ]
 
 handler400 = "rooms.views.errors.bad_request"

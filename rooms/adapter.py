@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
+from allauth.account import app_settings as account_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.internal.templatekit import get_entrance_context_data
 from allauth.core import context as allauth_context
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -18,6 +21,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from rooms.edge import where_from
 from rooms.models import Invitation, Place, Room, Standing, announcements
 from rooms.models.invitation import InvitationOver
 
@@ -149,6 +153,21 @@ class AccountAdapter(DefaultAccountAdapter):
             "account/signup.html",
             {"form": form, **get_entrance_context_data(request)},
         )
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        session: Any = request.session
+        session.browser, session.address = where_from(request)
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Not again of whoever signed in a moment ago: they have just shown who they are."""
+        request = allauth_context.request
+        last = max(
+            (each["at"] for each in get_authentication_records(request, request.user)), default=0
+        )
+        if time.time() - last < account_settings.REAUTHENTICATION_TIMEOUT:
+            return False
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def logout(self, request: HttpRequest) -> None:
         session_key = request.session.session_key

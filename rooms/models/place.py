@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .permissions import Role
 from .room import Room
+from .second_factor import Requirement
 from .user import User
 
 ONLY = 1  # the key of the one row there can be
@@ -39,6 +40,13 @@ class Place(models.Model):
         _("show previews of links"),
         default=False,
         help_text=_("What the pages say of themselves that messages link to."),
+    )
+
+    second_factor = models.CharField(
+        _("who must have a second factor"),
+        max_length=16,
+        choices=Requirement,
+        default=Requirement.NOBODY,
     )
 
     class Meta:
