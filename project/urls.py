@@ -1,10 +1,15 @@
+from django.conf import settings
 from django.urls import include, path
+
+from rooms.admin import operators
 
 urlpatterns = [
     # First, as some of allauth's pages are ours.
     path("", include("rooms.urls")),
     path("accounts/", include("allauth.urls")),
 ]
+if settings.ADMIN_PATH:
+    urlpatterns.insert(0, path(settings.ADMIN_PATH, operators.urls))
 
 handler400 = "rooms.views.errors.bad_request"
 handler403 = "rooms.views.errors.forbidden"

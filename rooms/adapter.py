@@ -21,9 +21,11 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from rooms.edge import where_from
-from rooms.models import Invitation, Place, Room, Standing, announcements
+from rooms.browsers import note_browser
+from rooms.edge import address_of
+from rooms.models import Ban, Invitation, Place, Room, Standing, announcements
 from rooms.models.invitation import InvitationOver
+from rooms.models.people import lift_bans_that_are_over
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -143,6 +145,18 @@ class AccountAdapter(DefaultAccountAdapter):
             resolve_url("invited", token) if token else str(super().get_login_redirect_url(request))
         )
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Whose ban has just ended need not wait for a worker to find out."""
+        super().pre_authenticate(request, **credentials)
+        lift_bans_that_are_over()
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Whoever has the password is told what became of the account."""
+        ban = Ban.objects.in_force().filter(user=user).first()
+        if ban is None:
+            return redirect("account_inactive")
+        return render(request, "account/banned.html", {"sentence": ban.sentence}, status=403)
+
     def get_logout_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002
         return resolve_url("account_login")
 
@@ -156,8 +170,9 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
+        note_browser(request)
         session: Any = request.session
-        session.browser, session.address = where_from(request)
+        session.address = address_of(request)
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Not again of whoever signed in a moment ago: they have just shown who they are."""

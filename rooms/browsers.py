@@ -1,43 +1,50 @@
-"""What a browser calls itself, in words that its owner knows."""
+"""What somebody signed in with and when, kept in the session, so that they know their sessions apart."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from django.utils.translation import gettext as _
+from django.utils import timezone
 
-# Nearly every browser claims to be others as well, so the first that is found says what it is.
-BROWSERS = (
-    ("Edge", r"\bEdg(?:e|A|iOS)?/"),
-    ("Opera", r"\b(?:OPR|Opera)/"),
-    ("Samsung Internet", r"\bSamsungBrowser/"),
-    ("Firefox", r"\b(?:Firefox|FxiOS)/"),
-    ("Chrome", r"\b(?:Chrome|CriOS|HeadlessChrome)/"),
-    ("Chromium", r"\bChromium/"),
-    ("Safari", r"\bVersion/[\d.]+.*\bSafari/"),
-    ("Lynx", r"^Lynx/"),
-    ("w3m", r"^w3m/"),
-    ("Links", r"^E?Links"),
-    ("curl", r"^curl/"),
-)
-SYSTEMS = (
-    ("iPhone", r"\biPhone\b"),
-    ("iPad", r"\biPad\b"),
-    ("Android", r"\bAndroid\b"),
-    ("Windows", r"\bWindows\b"),
-    ("ChromeOS", r"\bCrOS\b"),
-    ("macOS", r"\bMac OS X\b|\bMacintosh\b"),
-    ("Linux", r"\bLinux\b"),
-)
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+BROWSER, SINCE = "browser", "since"  # keys in the session
+
+# The first that is named in what a browser says of itself: each also claims to be those after it.
+_BROWSERS = {
+    "Edge": r"Edg(e|A|iOS)?/",
+    "Opera": r"OPR/|Opera",
+    "Samsung Internet": r"SamsungBrowser/",
+    "Firefox": r"Firefox/|FxiOS/",
+    "Chrome": r"Chrome/|CriOS/|Chromium/",
+    "Safari": r"Safari/",
+    "w3m": r"w3m/",
+    "Lynx": r"Lynx/",
+    "Links": r"E?Links",
+}
+_SYSTEMS = {
+    "Windows": r"Windows",
+    "Android": r"Android",
+    "iPhone": r"iPhone",
+    "iPad": r"iPad",
+    "ChromeOS": r"CrOS",
+    "Mac": r"Macintosh|Mac OS",
+    "Linux": r"Linux|X11",
+}
 
 
-def _first(kinds: tuple[tuple[str, str], ...], agent: str) -> str:
-    return next((name for name, pattern in kinds if re.search(pattern, agent)), "")
+def named(agent: str) -> tuple[str, str]:
+    """The browser and the system that a User-Agent header names; "" for what it does not."""
+
+    def first(names: dict[str, str]) -> str:
+        return next((name for name, sign in names.items() if re.search(sign, agent)), "")
+
+    return first(_BROWSERS), first(_SYSTEMS)
 
 
-def called(agent: str) -> str:
-    """Browser and system, as far as `agent`, a User-Agent header, says."""
-    browser, system = _first(BROWSERS, agent), _first(SYSTEMS, agent)
-    if browser and system:
-        return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
-    return browser or system or _("Unknown browser")
+def note_browser(request: HttpRequest) -> None:
+    """Of the session that has just begun."""
+    request.session[BROWSER] = named(request.headers.get("User-Agent", "")[:500])
+    request.session[SINCE] = timezone.now().isoformat()

@@ -7,13 +7,18 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from .background import chore
-from .models import Attachment, LinkPreview, Shelf
+from . import faces
+from .background import begin_lost_tasks_anew, chore
+from .models import Attachment, AuditEntry, LinkPreview, Shelf, User
+from .models.people import lift_bans_that_are_over
 from .sessions import SessionStore
 
+MINUTELY = timedelta(minutes=1)
 HOURLY = timedelta(hours=1)
 DAILY = timedelta(days=1)
 TASKS_KEPT = timedelta(days=7)  # once done, or failed, for whoever looks why
+
+chore(every=MINUTELY)(begin_lost_tasks_anew)
 
 
 @chore(every=DAILY)
@@ -40,3 +45,20 @@ def forget_unsent_files() -> None:
 def forget_stray_files() -> None:
     Attachment.forget_strays()
     Shelf.count_anew()
+
+
+@chore(every=DAILY)
+def forget_stray_faces() -> None:
+    used = set(User.objects.exclude(face="").values_list("face", flat=True))
+    for version in list(faces.strays(used, DAILY)):
+        faces.remove(version)
+
+
+@chore(every=MINUTELY)
+def lift_bans() -> None:
+    lift_bans_that_are_over()
+
+
+@chore(every=DAILY)
+def forget_old_audit() -> None:
+    AuditEntry.objects.forget_old()

@@ -19,7 +19,6 @@ from django.urls import reverse
 from django.utils.decorators import sync_and_async_middleware
 
 from rooms.models import Session
-from rooms.models.session import BROWSER_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +31,12 @@ OPEN = (SET_UP, "account_reauthenticate", "account_logout", "reader-style")
 OPEN_BELOW = "account_reset_password"  # for a password that was forgotten
 
 
-def where_from(request: HttpRequest) -> tuple[str, str | None]:
-    """What the browser calls itself, and the address that it asks from."""
-    browser = request.headers.get("User-Agent", "").replace("\0", "")[:BROWSER_LENGTH]
+def address_of(request: HttpRequest) -> str | None:
+    """The IP address that a browser asks from."""
     with suppress(PermissionDenied, ValueError):
         ip = get_adapter(request).get_client_ip(request)
-        return browser, str(ipaddress.ip_address(ip.partition("%")[0]))
-    return browser, None
+        return str(ipaddress.ip_address(ip.partition("%")[0]))
+    return None
 
 
 def _let_in(request: HttpRequest) -> HttpResponseBase | None:
@@ -68,7 +66,7 @@ def _is_looked_at(request: HttpRequest) -> bool:
 def _note(request: HttpRequest, session: Any) -> None:
     """That the session is in use, once in a while."""
     if session.unnoted and session.session_key:
-        Session.seen(session.session_key, *where_from(request))
+        Session.seen(session.session_key, address_of(request))
 
 
 @sync_and_async_middleware

@@ -28,9 +28,7 @@ class SessionStore(db.SessionStore):
     unnoted = False  # whether it is to be noted again that it is in use
     owes = False  # whether that user has to set up a second factor
     barred: User | None = None  # once asked for by `reader_of`: whose it is, if they owe one
-    # Once somebody signed in: with which browser, and from where.
-    browser: str | None = None
-    address: str | None = None
+    address: str | None = None  # once somebody signed in: from where
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -57,8 +55,7 @@ class SessionStore(db.SessionStore):
 
     def _named(self, row: Any, data: dict[str, Any]) -> Session:
         row.user_id = int(data[auth.SESSION_KEY]) if auth.SESSION_KEY in data else None
-        row.created_at = row.seen_at = timezone.now()
-        row.browser, row.address = self.browser, self.address
+        row.seen_at, row.address = timezone.now(), self.address
         named: Session = row
         return named
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jwt
@@ -19,9 +20,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from project import providers
-from rooms.models import Invitation, Place, Role, User
+from rooms.models import Ban, Invitation, Place, Role, User, people
 from rooms.providers.adapter import free_username
 from tests.cast import signed_in
 from tests.factories import PASSWORD, make_room, make_user
@@ -353,6 +355,34 @@ def test_a_closed_account_is_refused_with_a_sentence(
     answer = client.get(comes_by(client, provider, "e5").headers["Location"])
     assert "This account is closed" in text(answer)
     assert not get_user(client).is_authenticated
+
+
+def test_a_banned_account_is_refused_with_what_became_of_it(
+    client: Client, alice: User, bob: User, provider: OpenIDProvider
+) -> None:
+    connected(bob, provider, "e6")
+    people.ban(bob, by=alice, reason="Threats")
+    answer = comes_by(client, provider, "e6")
+    assert answer.status_code == 403
+    assert "Reason: Threats" in text(answer)
+    Ban.objects.update(until=timezone.now() - timedelta(seconds=1))
+    comes_by(client, provider, "e6")
+    assert get_user(client) == bob
+
+
+def test_whoever_is_banned_makes_no_other_account_with_their_address(
+    client: Client, alice: User, bob: User, open_doors: Place, provider: OpenIDProvider
+) -> None:
+    with_address(bob, "bob@example.org", verified=True)
+    people.ban(bob, by=alice, reason="Threats")
+    provider.knows("e7", email="bob@example.org", **VERIFIED)
+    answer = comes_by(client, provider, "e7")
+    assert answer.status_code == 403
+    assert "Reason: Threats" in text(answer)
+    provider.knows("e8", preferred_username="bobby")
+    comes_by(client, provider, "e8")
+    answer = client.post(SIGNUP, {"username": "bobby", "email": "bob@example.org"})
+    assert "Threats" in error_of(answer, "email")
 
 
 # The way there and back

@@ -17,8 +17,9 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 
 from rooms import second_factor as codes
+from rooms.audit_words import sentence
 from rooms.live.connections import SIGNED_OUT
-from rooms.models import Place, Role, User, people, second_factor
+from rooms.models import AuditEntry, Place, Role, User, people, second_factor
 from tests.cast import signed_in
 from tests.factories import PASSWORD, make_user, say
 from tests.markup import error_of, parse, text
@@ -41,6 +42,7 @@ DOWNLOAD = "/accounts/2fa/recovery-codes/download/"
 GENERATE = "/accounts/2fa/recovery-codes/generate/"
 AGAIN = "/accounts/2fa/reauthenticate/"
 PLACE = "/place/second-factor/"
+AUDIT = "/place/audit/"
 
 
 @pytest.fixture
@@ -430,6 +432,8 @@ def test_an_owner_wants_it_of_others(alice: User, bob: User, clock: Clock) -> No
     assert "You have none yourself" in page
     client.post(PLACE, {"second_factor": "everybody"})
     assert Place.objects.get().second_factor == "everybody"
+    entry = AuditEntry.objects.get(kind="place")
+    assert str(sentence(entry, seen=True)).endswith("<bdi>Nobody</bdi> → <bdi>Everybody</bdi>.")
     assert signed_in(bob).get("/rooms/").headers["Location"] == SET_UP
 
 
@@ -450,6 +454,7 @@ def test_who_lost_theirs_has_it_taken_away(secret: str, alice: User, bob: User) 
     assert "Take the second factor of Bob Baker away?" in text(client.get(address))
     client.post(address)
     assert not Authenticator.objects.exists()
+    assert "Alice Archer took the second factor of Bob Baker away" in text(client.get(AUDIT))
     assert get_user(by_password(bob)) == bob
     assert "has no second factor" in text(client.get(address))
 

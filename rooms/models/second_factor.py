@@ -15,7 +15,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from . import announcements
+from . import announcements, audit
 from .permissions import RUNS_PLACE, PlaceStanding, Role, demand
 from .user import User
 
@@ -81,27 +81,27 @@ def require(place: Place, of: str, *, by: User) -> None:
     what they have open closes. Raises `PermissionDenied`."""
     demand(PlaceStanding.of(by, place).may_require_second_factor)
     with transaction.atomic():
-        place.second_factor = of
-        place.save(update_fields=["second_factor"])
+        place.change(by=by, second_factor=of)
         open_pages = owing(User.objects.filter(sessions__isnull=False), of).distinct()
         announcements.access_changed(open_pages.values_list("pk", flat=True))
 
 
-def forget(person: User) -> bool:
+def forget(person: User, *, by: User | None) -> bool:
     """Take somebody's second factor away, with its recovery codes: they lost it. Says whether they had
-    one."""
-    gone, _what = Authenticator.objects.filter(user=person).delete()
+    one. Without `by` it is done on the server's command line. Raises `PermissionDenied`."""
+    with transaction.atomic():
+        if by is not None:
+            _demand_manager(User.objects.get(pk=by.pk), person)
+        gone, _what = Authenticator.objects.filter(user=person).delete()
+        if gone:
+            audit.record(audit.Kind.NO_FACTOR, by=by, whom=person)
+            announcements.access_changed([person.pk])
     return bool(gone)
 
 
-def forget_by(person: User, *, by: User) -> bool:
-    """As `forget`, for one who asked somebody who may. Raises `PermissionDenied`."""
-    now = User.objects.get(pk=by.pk)
-    demand(now.is_active and PlaceStanding.of(now, None).may_manage_person(person.role))
+def _demand_manager(by: User, person: User) -> None:
+    demand(by.is_active and PlaceStanding.of(by, None).may_manage_person(person.role))
     demand(person.pk != by.pk, _("Nobody takes their own away here: it is done in your settings."))
-    gone = forget(person)
-    announcements.access_changed([person.pk])
-    return gone
 
 
 def has_one(person: User) -> bool:

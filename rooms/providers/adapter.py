@@ -24,6 +24,8 @@ from django.utils.translation import gettext_lazy as _
 from rooms.adapter import RESERVED_USERNAMES, USERNAME, AccountAdapter
 from rooms.forms import NAME_LENGTH, USERNAME_LENGTH
 from rooms.models import User
+from rooms.models.ban import ban_of_address
+from rooms.models.people import lift_bans_that_are_over
 
 if TYPE_CHECKING:
     from allauth.socialaccount.models import SocialLogin
@@ -109,9 +111,18 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Whoever shows that an address is theirs learns that there is an account with it, and how to
         connect the two."""
-        if sociallogin.is_existing or sociallogin.state.get("process") != "login":
+        lift_bans_that_are_over()
+        if sociallogin.is_existing:
+            sociallogin.user.refresh_from_db(fields=["is_active"])
+            return
+        if sociallogin.state.get("process") != "login":
             return
         for address in sociallogin.email_addresses:
+            if address.verified and (ban := ban_of_address(address.email)) is not None:
+                context = {"sentence": ban.sentence}
+                raise ImmediateHttpResponse(
+                    render(request, "account/banned.html", context, status=403)
+                )
             if address.verified and filter_users_by_email(address.email):
                 context = {"email": address.email, "provider": sociallogin.provider}
                 page = render(request, "socialaccount/email_taken.html", context, status=CONFLICT)

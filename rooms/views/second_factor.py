@@ -105,7 +105,7 @@ def forget(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         _("Only an owner of this place changes what owners and admins are."),
     )
     if request.method == "POST":
-        if second_factor.forget_by(person, by=request.user):
+        if second_factor.forget(person, by=request.user):
             messages.success(request, _("Their second factor is gone."))
         return redirect("person", person.pk)
     context = {"person": person, "has_one": second_factor.has_one(person)}

@@ -1,19 +1,20 @@
-"""Where somebody is signed in."""
+"""Where somebody is signed in, and signing out there."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
 from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_POST
 
-from rooms.browsers import called
+from rooms.browsers import BROWSER, SINCE
 from rooms.models import Session
 
 if TYPE_CHECKING:
@@ -21,48 +22,78 @@ if TYPE_CHECKING:
 
     from rooms.views.doors import AuthenticatedHttpRequest
 
-SHOWN = 100  # sessions; who signs in more often ends them all at once
+SHOWN = 100  # sessions; the last of more end with all others
 
 
-@never_cache
-@require_http_methods(["GET", "POST"])
+class SignedIn(NamedTuple):
+    """A session as its user's page shows it. Its key would let anybody in, and is not shown."""
+
+    name: str
+    browser: str
+    system: str
+    since: datetime | None
+    seen: datetime | None  # last, to the hour
+    address: str | None
+    until: datetime
+    current: bool
+
+
+def name_of(session: Session) -> str:
+    """What a form calls the session by."""
+    return salted_hmac("rooms.views.sessions", session.session_key, algorithm="sha256").hexdigest()[
+        :20
+    ]
+
+
+def _signed_in(session: Session, current: str | None) -> SignedIn:
+    data = session.get_decoded()
+    browser, system = data.get(BROWSER) or ("", "")
+    since = datetime.fromisoformat(data[SINCE]) if SINCE in data else None
+    here = session.session_key == current
+    return SignedIn(
+        name_of(session),
+        browser,
+        system,
+        since,
+        session.seen_at,
+        session.address,
+        session.expire_date,
+        here,
+    )
+
+
+def _sessions(request: AuthenticatedHttpRequest) -> list[Session]:
+    good = request.user.sessions.filter(expire_date__gt=timezone.now())
+    return list(good.order_by("-expire_date", "pk")[:SHOWN])
+
+
+@require_GET
 @login_required
 def sessions(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The reader's, to be ended one by one, or all others at once."""
-    key = request.session.session_key
-    if request.method == "POST":
-        return _end(request, key)
-    found = Session.of(request.user)
-    shown: list[dict[str, Any]] = [
-        {"session": each, "browser": called(each.browser or "")}
-        for each in found
-        if each.session_key != key
-    ]
-    this = next((each for each in found if each.session_key == key), None)
-    context = {
-        "this": this,
-        "this_browser": called(this.browser or "") if this else "",
-        "others": shown[:SHOWN],
-        "more": max(len(shown) - SHOWN, 0),
-    }
-    return render(request, "account/sessions.html", context)
+    """All browsers in which the reader is signed in, this one first."""
+    current = request.session.session_key
+    found = [_signed_in(session, current) for session in _sessions(request)]
+    found.sort(key=lambda each: (not each.current, -(each.seen or each.until).timestamp()))
+    others = sum(not each.current for each in found)
+    return render(request, "rooms/sessions.html", {"sessions": found, "others": others})
 
 
-def _end(request: AuthenticatedHttpRequest, key: str | None) -> HttpResponse:
+@require_POST
+@login_required
+def end(request: AuthenticatedHttpRequest) -> HttpResponse:
+    """Sign out in one of them, or in all but this one. One that has ended meanwhile is as wanted."""
     name = request.POST.get("session", "")
-    if name == "others":
-        ended = Session.end(request.user, but=key)
-    elif name.isascii() and name.isalnum():
-        ended = Session.end(request.user, name=name)
-    else:
+    if request.POST.get("all") == "others":
+        Session.end_all(request.user, but=request.session.session_key)
+        messages.success(request, _("You are signed out everywhere else."))
+    elif not name:
         raise BadRequest
-    if ended:
-        said = ngettext(
-            "Signed out on %(count)s device.", "Signed out on %(count)s devices.", ended
-        )
-        messages.success(request, said % {"count": ended})
     else:
-        messages.info(request, _("That was over already."))
-    if not request.session.exists(key or ""):
-        return redirect("account_login")
+        for session in _sessions(request):
+            if name_of(session) != name:
+                continue
+            if session.session_key == request.session.session_key:
+                return redirect("account_logout")
+            session.end()
+        messages.success(request, _("You are signed out there."))
     return redirect("sessions")

@@ -22,6 +22,6 @@ class Command(BaseCommand):
         person = User.objects.filter(username__iexact=options["username"]).first()
         if person is None:
             raise CommandError(f"Nobody has the username “{options['username']}”.")
-        if not second_factor.forget(person):
+        if not second_factor.forget(person, by=None):
             raise CommandError(f"{person.username} has no second factor.")
         self.stdout.write(f"{person.username} signs in without a second factor now.")
