@@ -8,7 +8,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-from project import environment
+from project import environment, providers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -68,6 +68,10 @@ INSTALLED_APPS = [
     "csp",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.openid_connect",
     "django_tasks",
     "django_tasks_db",
     "rest_framework",
@@ -92,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "rooms.sessions.SessionUserMiddleware",
+    "rooms.edge.EdgeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -275,6 +280,29 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "optional" if _mail_is_sent else "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = None  # the sign-in form has a box to tick
+
+# Accounts elsewhere that somebody can sign in with, and the second factor.
+
+SOCIALACCOUNT_PROVIDERS = providers.configured()
+SOCIALACCOUNT_ADAPTER = "rooms.providers.adapter.ProviderAdapter"
+SOCIALACCOUNT_FORMS = {"signup": "rooms.providers.forms.ProviderSignupForm"}
+SOCIALACCOUNT_QUERY_EMAIL = True
+# Nobody is taken for somebody by an address: who has an account signs in, and then connects another.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_AUTO_SIGNUP = False  # everybody chooses their username, as it stays
+SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
+
+MFA_ADAPTER = "rooms.second_factor.SecondFactorAdapter"
+MFA_FORMS = {
+    "activate_totp": "rooms.second_factor.ActivationForm",
+    "authenticate": "rooms.second_factor.SignInForm",
+    "reauthenticate": "rooms.second_factor.ReauthenticationForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]  # a passkey needs script
+# Where no mail is sent no address is ever verified.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 
 # In the database alone: a session that is revoked ends at once, in every process.
 SESSION_ENGINE = "rooms.sessions"

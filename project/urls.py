@@ -4,9 +4,10 @@ from django.urls import include, path
 from rooms.admin import operators
 
 urlpatterns = [
-    path("accounts/", include("allauth.urls")),
     path("", include("rooms.api.urls")),
+    # First, as some of allauth's pages are ours.
     path("", include("rooms.urls")),
+    path("accounts/", include("allauth.urls")),
 ]
 if settings.ADMIN_PATH:
     urlpatterns.insert(0, path(settings.ADMIN_PATH, operators.urls))

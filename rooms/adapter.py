@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
+from allauth.account import app_settings as account_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.internal.templatekit import get_entrance_context_data
 from allauth.core import context as allauth_context
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -19,6 +22,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from rooms.browsers import note_browser
+from rooms.edge import address_of
 from rooms.models import Ban, Invitation, Place, Room, Standing, Token, announcements
 from rooms.models.invitation import InvitationOver
 from rooms.models.people import lift_bans_that_are_over
@@ -167,6 +171,18 @@ class AccountAdapter(DefaultAccountAdapter):
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
         note_browser(request)
+        session: Any = request.session
+        session.address = address_of(request)
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Not again of whoever signed in a moment ago: they have just shown who they are."""
+        request = allauth_context.request
+        last = max(
+            (each["at"] for each in get_authentication_records(request, request.user)), default=0
+        )
+        if time.time() - last < account_settings.REAUTHENTICATION_TIMEOUT:
+            return False
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
 
     def logout(self, request: HttpRequest) -> None:
         session_key = request.session.session_key

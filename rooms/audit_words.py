@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from .models import Place, Role
 from .models.audit import Kind
 from .models.report import Outcome
+from .models.second_factor import Requirement
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ SENTENCES = {
     Kind.MESSAGE: gettext_lazy("%(by)s removed a message of %(whom)s in %(room)s."),
     Kind.MUTED: gettext_lazy("%(by)s muted %(whom)s in %(room)s %(until)s."),
     Kind.UNMUTED: gettext_lazy("%(by)s let %(whom)s write in %(room)s again."),
+    Kind.NO_FACTOR: gettext_lazy("%(by)s took the second factor of %(whom)s away."),
     Kind.REPORT: gettext_lazy(
         "%(by)s closed a report of a message of %(whom)s in %(room)s: %(outcome)s."
     ),
@@ -136,6 +138,10 @@ FIELDS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "sign_up": (
         gettext_lazy("who may make an account"),
         lambda value: Place.SignUp(value).label if value in Place.SignUp.values else value,
+    ),
+    "second_factor": (
+        gettext_lazy("who must have a second factor"),
+        lambda value: Requirement(value).label if value in Requirement.values else value,
     ),
     "rooms_by_admins": (gettext_lazy("only admins make rooms"), _yes),
     "link_previews": (gettext_lazy("previews of links"), _yes),

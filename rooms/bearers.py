@@ -64,7 +64,10 @@ def holder_of(header: str) -> Holder | None:
     holder = _holder(secret.strip())
     if holder is None:
         raise CredentialRefused(
-            _("This token is not, or no longer, good: it may be wrong, expired or revoked.")
+            _(
+                "This token is not, or no longer, good: it may be wrong, expired or revoked, or its"
+                " person has to set up a second factor first."
+            )
         )
     holder.token.note_use()
     return holder

@@ -30,6 +30,7 @@ from rooms.adapter import EMAIL_LENGTH
 from rooms.models import Place, Role, Room, User
 from rooms.models.ban import ban_of_address
 from rooms.models.invitation import LIFETIME, InvitationOver
+from rooms.models.second_factor import Requirement
 from rooms.models.user import Scheme
 
 if TYPE_CHECKING:
@@ -191,10 +192,11 @@ def refuse_banned(email: str) -> None:
         raise ValidationError(ban.sentence)
 
 
-class SignupForm(AllauthSignupForm):
-    """allauth's, with a display name; see `AccountAdapter.save_user` for what is done with it."""
+class NewcomerForm(forms.BaseForm):
+    """What all forms that make an account have, before one of allauth's; see `AccountAdapter.save_user`
+    for what is done with it."""
 
-    field_order = ("username", "display_name", "email", "password1")
+    field_order: Any = ("username", "display_name", "email", "password1")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -202,35 +204,48 @@ class SignupForm(AllauthSignupForm):
         self.fields["display_name"] = display_name_field()
         self.fields["email"].label = _("E-mail (optional)")
         self.fields["email"].help_text = _("For a forgotten password. Nobody else sees it.")
-        self.fields["password1"].help_text = password_help()
         self.order_fields(self.field_order)
 
     def clean_username(self) -> str:
         return str(self.cleaned_data["username"])  # UsernameField has asked the adapter
 
     def clean_email(self) -> str:
-        refuse_banned(
-            self.cleaned_data["email"]
-        )  # before it is called taken, which is no help then
-        return str(super().clean_email())
+        # Before it is called taken, which is no help then.
+        refuse_banned(self.cleaned_data["email"])
+        form: Any = super()
+        return str(form.clean_email())
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """As allauth's. Of two people who take the same name at once, or an invitation's last use, one is
         told so."""
+        form: Any = super()
         try:
             with transaction.atomic():
-                user, response = super().try_save(request)
+                user, response = form.try_save(request)
         except InvitationOver as over:
             self.add_error(None, over)
-            answer = get_adapter().respond_signup_form(request, self)
+            answer = self.again(request)
             answer.status_code = 409
             return None, answer
         except IntegrityError:
             if not User.objects.filter(username=self.cleaned_data["username"]).exists():
                 raise
             self.add_error("username", get_adapter().validation_error("username_taken"))
-            return None, get_adapter().respond_signup_form(request, self)
+            return None, self.again(request)
         return user, response
+
+    def again(self, request: HttpRequest) -> HttpResponse:
+        """The page of the form once more, with what was typed and what is wrong with it."""
+        response: HttpResponse = get_adapter().respond_signup_form(request, self)
+        return response
+
+
+class SignupForm(NewcomerForm, AllauthSignupForm):
+    """A new account with a password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].help_text = password_help()
 
 
 def _offset(zone: zoneinfo.ZoneInfo) -> str:
@@ -353,6 +368,16 @@ class PlaceForm(forms.Form):
         field.help_text = _("Up to %(most)s, which is also what holds if you leave it empty.") % {
             "most": most
         }
+
+
+class SecondFactorForm(forms.Form):
+    """Of whom the place wants more than a password."""
+
+    second_factor = forms.ChoiceField(
+        label=gettext_lazy("Who must have a second factor"),
+        choices=Requirement.choices,
+        widget=forms.RadioSelect,
+    )
 
 
 ROLES = {

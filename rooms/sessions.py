@@ -8,21 +8,27 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends import db
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
-from .models import Session, User, entrance
+from .models import Session, User, entrance, second_factor
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
     from django.http import HttpRequest
 
 
 class SessionStore(db.SessionStore):
     """Django's, but for that: one statement finds the session and its user."""
 
-    user: User | None = None  # once loaded, whom the session's row names
+    # Once loaded:
+    user: User | None = None  # whom the session's row names
+    unnoted = False  # whether it is to be noted again that it is in use
+    owes = False  # whether that user has to set up a second factor
+    barred: User | None = None  # once asked for by `reader_of`: whose it is, if they owe one
+    address: str | None = None  # once somebody signed in: from where
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
@@ -35,8 +41,8 @@ class SessionStore(db.SessionStore):
         if found is None:
             self._session_key = None
             return {}
-        data, self.user = found
-        return self.decode(data)
+        self.user, self.unnoted, self.owes = found.user, found.unnoted, found.owes
+        return self.decode(found.data)
 
     async def aload(self) -> dict[str, Any]:
         return await sync_to_async(self.load)()
@@ -47,9 +53,9 @@ class SessionStore(db.SessionStore):
     async def acreate_model_instance(self, data: dict[str, Any]) -> Session:
         return self._named(await super().acreate_model_instance(data), data)
 
-    @staticmethod
-    def _named(row: Any, data: dict[str, Any]) -> Session:
+    def _named(self, row: Any, data: dict[str, Any]) -> Session:
         row.user_id = int(data[auth.SESSION_KEY]) if auth.SESSION_KEY in data else None
+        row.seen_at, row.address = timezone.now(), self.address
         named: Session = row
         return named
 
@@ -61,7 +67,9 @@ class HasSession(Protocol):
 
 
 def reader_of(request: HasSession) -> User | AnonymousUser:
-    """Whose session it is: as `django.contrib.auth.get_user`, without its query.
+    """Whose session it is: as `django.contrib.auth.get_user`, without its query. Nobody's while its user
+    owes a second factor, whatever asks: a page, a part of one, a socket or a stream; see rooms/edge.py
+    for the few pages that are theirs meanwhile.
 
     Whatever is not plainly in order is left to Django's own: a backend that is gone, a password that was
     changed, a key that was.
@@ -78,9 +86,16 @@ def reader_of(request: HasSession) -> User | AnonymousUser:
             session.get(auth.HASH_SESSION_KEY, ""), user.get_session_auth_hash()
         )
     ):
-        return user
+        return _bar(session, user) if session.owes else user
     known: User | AnonymousUser = auth.get_user(request)  # type: ignore[arg-type]  # the session is all it reads
+    if isinstance(known, User) and second_factor.owes(known):
+        return _bar(session, known)
     return known
+
+
+def _bar(session: Any, user: User) -> AnonymousUser:
+    session.barred = user
+    return AnonymousUser()
 
 
 class SessionUserMiddleware(AuthenticationMiddleware):

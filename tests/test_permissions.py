@@ -154,6 +154,13 @@ POST  person-activity         ++-->>  ++-->>
 POST  person-activity/admin   +--->>  +--->>
 POST  person-activity/owner   +--->>  +--->>
 POST  person-activity/self    ---->>  ---->>
+GET   person-factor           ++-->>  ++-->>
+POST  person-factor           ++-->>  ++-->>
+GET   person-factor/admin     +--->>  +--->>
+POST  person-factor/admin     +--->>  +--->>
+POST  person-factor/self      ---->>  ---->>
+GET   place-factor            ++-->>  ++-->>
+POST  place-factor            +--->>  +--->>
 GET   person-ban              ++-->>  ++-->>
 POST  person-ban              ++-->>  ++-->>
 POST  person-ban/lift         ++-->>  ++-->>
@@ -173,6 +180,11 @@ GET   direct-new              ++++>>  ++++>>
 POST  direct-new              +++!>>  +++!>>
 GET   profile                 ++++>>  ++++>>
 POST  profile                 ++++>>  ++++>>
+GET   connections             ++++>>  ++++>>
+GET   second-factor-code      ++++>>  ++++>>
+GET   second-factor-set-up    ++++>>  ++++>>
+GET   provider-login          000000  000000
+GET   provider-callback       000000  000000
 POST  picture                 ++++>>  ++++>>
 GET   status                  ++++>>  ++++>>
 POST  status                  ++++>>  ++++>>
@@ -377,6 +389,12 @@ REQUESTS = {
     "person-activity/admin": at("other-admin", to="deactivate"),
     "person-activity/owner": at("other-owner", to="deactivate"),
     "person-activity/self": at("self", to="deactivate"),
+    "person-factor": at("other"),
+    "person-factor/admin": at("other-admin"),
+    "person-factor/self": at("self"),
+    "place-factor": with_form(second_factor="nobody"),
+    "provider-login": Request(lambda *_: ["oidc"]),  # no provider is configured
+    "provider-callback": Request(lambda *_: ["oidc"]),
     "invitation-qr": of_invitation,
     "invitation-revoke": of_invitation,
     "invited": Request(lambda scene, _who: [scene.invitation.token]),

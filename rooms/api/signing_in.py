@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.account.adapter import get_adapter
-from django.apps import apps
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.utils.translation import gettext as _
 from rest_framework import parsers
@@ -14,7 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.response import Response
 
 from .. import jwts
-from ..models import Token, User
+from ..models import Token, User, second_factor
 from . import problems, shapes
 from .doors import Endpoint
 from .formats import Json
@@ -36,15 +35,6 @@ class NotThem(Exception):
         self.sentence = sentence
 
 
-def has_second_factor(user: User) -> bool:
-    """Whether a password alone does not sign them in."""
-    if not apps.is_installed("allauth.mfa"):
-        return False
-    from allauth.mfa.utils import is_mfa_enabled  # noqa: PLC0415  # which needs the app
-
-    return bool(is_mfa_enabled(user))
-
-
 def proved(request: Any, username: str, password: str) -> User:
     """Whose name and password these are. By allauth, as on the page for signing in, which counts the same
     failures. Raises `NotThem`, `Throttled` and `PermissionDenied`."""
@@ -55,12 +45,16 @@ def proved(request: Any, username: str, password: str) -> User:
         raise Throttled(wait=WAIT) from None
     if not isinstance(user, User) or not user.is_active:
         raise NotThem(str(adapter.error_messages["username_password_mismatch"]))
-    if has_second_factor(user):
+    if second_factor.has_one(user):
         raise PermissionDenied(
             _(
                 "This account has a second factor, so its password alone opens nothing. Make a token on"
                 " the page of your settings instead."
             )
+        )
+    if second_factor.owes(user):
+        raise PermissionDenied(
+            _("This place wants a second factor of you. Sign in with a browser to set it up.")
         )
     return user
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from ..models import Membership, Room, Session, token
+from ..models import Membership, Room, Session, User, second_factor, token
 from ..models.permissions import may_read
 from .connections import NOT_FOUND, SIGNED_OUT
 from .threads import in_db
@@ -57,8 +57,11 @@ def _ended(
 
 
 def _roles(sessions: set[str]) -> dict[str, str]:
-    """Those of the sessions and tokens that are still good, and their accounts, and the role of each."""
+    """Those of the sessions and tokens that are still good, and their accounts, and the role of each.
+    Whoever owes a second factor is signed in nowhere."""
     live = Session.objects.filter(
         session_key__in=sessions, expire_date__gt=timezone.now(), user__is_active=True
     )
-    return dict(live.values_list("session_key", "user__role")) | token.roles_of(sessions)
+    owing = second_factor.owing(User.objects.all(), second_factor.requirement())
+    signed_in = dict(live.exclude(user__in=owing).values_list("session_key", "user__role"))
+    return signed_in | token.roles_of(sessions)

@@ -46,6 +46,7 @@ class Kind(models.TextChoices):
     MESSAGE = "message", _("Message removed")
     MUTED = "muted", _("Muted")
     UNMUTED = "unmuted", _("Mute lifted")
+    NO_FACTOR = "no-factor", _("Second factor taken away")
     REPORT = "report", _("Report closed")
 
 

@@ -12,6 +12,8 @@ from django.db import connection, models
 from django.utils import timezone
 
 from .permissions import FINDS_ROOMS
+from .second_factor import OWES
+from .session import SEEN_INTERVAL
 from .user import User
 
 # Times would have to be converted, and no page needs them; Django reads them when they are asked for.
@@ -22,7 +24,10 @@ _USER_NAMES = [field.attname for field in _USER_FIELDS]
 _USER_COLUMNS = ", ".join(f"rooms_user.{field.column}" for field in _USER_FIELDS)
 
 SESSION = f"""
-SELECT session_data, {_USER_COLUMNS}
+SELECT session_data,
+    (rooms_session.seen_at IS NULL OR rooms_session.seen_at < %s),
+    ({OWES}),
+    {_USER_COLUMNS}
 FROM rooms_session LEFT JOIN rooms_user ON rooms_user.id = rooms_session.user_id
 WHERE session_key = %s AND expire_date > %s
 """  # noqa: S608  # the columns are the model's
@@ -42,19 +47,29 @@ class OpenedRoom(NamedTuple):
     slug: str
 
 
-def session(key: str) -> tuple[str, User | None] | None:
-    """A session's encoded data and its user, who may be deactivated; None if there is no such session
-    (any more)."""
+class FoundSession(NamedTuple):
+    """A session that is not over."""
+
+    data: str  # encoded
+    user: User | None  # who may be deactivated
+    unnoted: bool  # it was not noted for a while that it is in use
+    owes: bool  # its user has to set up a second factor before anything else
+
+
+def session(key: str) -> FoundSession | None:
+    """None if there is no such session (any more)."""
+    now = timezone.now()
+    times = [connection.ops.adapt_datetimefield_value(each) for each in (now - SEEN_INTERVAL, now)]
     with connection.cursor() as cursor:
-        now = connection.ops.adapt_datetimefield_value(timezone.now())
-        cursor.execute(SESSION, [key, now])
+        cursor.execute(SESSION, [times[0], key, times[1]])
         found = cursor.fetchone()
     if found is None:
         return None
-    data, *values = found
+    data, unnoted, owes, *values = found
     if values[_USER_NAMES.index("id")] is None:
-        return data, None
-    return data, User.from_db(connection.alias, _USER_NAMES, values)
+        return FoundSession(data, None, unnoted=False, owes=False)
+    user = User.from_db(connection.alias, _USER_NAMES, values)
+    return FoundSession(data, user, bool(unnoted), bool(owes))
 
 
 def room(slug: str, user: User) -> OpenedRoom | None:

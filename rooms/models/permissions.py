@@ -108,6 +108,11 @@ class PlaceStanding:
         return self.role in RUNS_PLACE
 
     @property
+    def may_require_second_factor(self) -> bool:
+        """Of others, and of oneself."""
+        return self.role == Role.OWNER
+
+    @property
     def may_invite(self) -> bool:
         return self.role in INVITES
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from . import audit
 from .permissions import Role
 from .room import Room
+from .second_factor import Requirement
 from .user import User
 
 MEGABYTE = 1_000_000  # bytes
@@ -44,6 +45,12 @@ class Place(models.Model):
         help_text=_("What the pages say of themselves that messages link to."),
     )
 
+    second_factor = models.CharField(
+        _("who must have a second factor"),
+        max_length=16,
+        choices=Requirement,
+        default=Requirement.NOBODY,
+    )
     file_limit = models.PositiveIntegerField(
         _("largest file"),
         blank=True,

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from . import announcements
+from . import announcements, second_factor
 from .prepared import Prepared
 from .room import Room
 from .user import User
@@ -246,7 +246,7 @@ _USER = [field.attname for field in User._meta.concrete_fields]
 
 
 def _with_user(**of_value: Any) -> Any:
-    found = Token.objects.filter(**of_value, user__is_active=True)
+    found = Token.objects.filter(~second_factor.owed_by("user"), **of_value, user__is_active=True)
     return found.values_list(*_TOKEN, *(f"user__{name}" for name in _USER))
 
 
@@ -277,5 +277,5 @@ def roles_of(sessions: Collection[str]) -> dict[str, str]:
     keys = [int(each.removeprefix(SESSION)) for each in sessions if each.startswith(SESSION)]
     if not keys:
         return {}
-    live = Token.objects.live().filter(pk__in=keys, may_read=True)
+    live = Token.objects.live().filter(~second_factor.owed_by("user"), pk__in=keys, may_read=True)
     return {f"{SESSION}{pk}": role for pk, role in live.values_list("pk", "user__role")}

@@ -32,6 +32,8 @@ class SignedIn(NamedTuple):
     browser: str
     system: str
     since: datetime | None
+    seen: datetime | None  # last, to the hour
+    address: str | None
     until: datetime
     current: bool
 
@@ -48,7 +50,16 @@ def _signed_in(session: Session, current: str | None) -> SignedIn:
     browser, system = data.get(BROWSER) or ("", "")
     since = datetime.fromisoformat(data[SINCE]) if SINCE in data else None
     here = session.session_key == current
-    return SignedIn(name_of(session), browser, system, since, session.expire_date, here)
+    return SignedIn(
+        name_of(session),
+        browser,
+        system,
+        since,
+        session.seen_at,
+        session.address,
+        session.expire_date,
+        here,
+    )
 
 
 def _sessions(request: AuthenticatedHttpRequest) -> list[Session]:
@@ -62,7 +73,7 @@ def sessions(request: AuthenticatedHttpRequest) -> HttpResponse:
     """All browsers in which the reader is signed in, this one first."""
     current = request.session.session_key
     found = [_signed_in(session, current) for session in _sessions(request)]
-    found.sort(key=lambda each: (not each.current, -(each.since or each.until).timestamp()))
+    found.sort(key=lambda each: (not each.current, -(each.seen or each.until).timestamp()))
     others = sum(not each.current for each in found)
     return render(request, "rooms/sessions.html", {"sessions": found, "others": others})
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from allauth.account.adapter import get_adapter
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from rooms import chores, jwts
-from rooms.models import Role, Room, Token, User, people
+from rooms.models import Place, Role, Room, Token, User, people, second_factor
 from rooms.models.token import FOR_PASSWORD, LOST_ANSWER, PREFIX, USED
 from tests.api.caller import Caller, token_of
 from tests.cast import signed_in
@@ -228,13 +229,26 @@ def test_guessing_is_slowed_down_as_on_the_page(bob: User) -> None:
     assert b"Too many tries" in page.content
 
 
-def test_a_second_factor_makes_a_password_not_enough(
-    bob: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_factor_makes_a_password_not_enough(bob: User) -> None:
     obtained(bob)
-    monkeypatch.setattr("rooms.api.signing_in.has_second_factor", lambda user: user == bob)
+    TOTP.activate(bob, generate_totp_secret())
     assert "second factor" in obtained(bob, 403)["detail"]
     Caller().post("token", {"username": "bob", "password": PASSWORD}, 403)
+
+
+def test_whoever_owes_a_second_factor_has_nothing_by_a_token(
+    alice: User, bob: User, place: Place, open_room: Room
+) -> None:
+    """As with a session: it works again once they have one."""
+    tokens = {person: Caller(token_of(person)) for person in (alice, bob)}
+    second_factor.require(place, "runners", by=alice)
+    tokens[alice].get("me", 401)
+    tokens[bob].get("me")
+    second_factor.require(place, "everybody", by=alice)
+    assert "second factor" in tokens[bob].get("me", 401)["detail"]
+    assert "set it up" in obtained(bob, 403)["detail"]
+    TOTP.activate(bob, generate_totp_secret())
+    tokens[bob].get("me")
 
 
 def test_a_script_that_always_asks_anew_does_not_pile_them_up(

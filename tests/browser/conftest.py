@@ -21,6 +21,7 @@ from rooms.models import Place, User
 from rooms.sessions import SessionStore
 from tests.browser.relay import Relay
 from tests.process import Roomful
+from tests.provider import OpenIDProvider
 
 TIERS = ["no-script", "polling", "socket"]
 PATIENCE = 30_000  # milliseconds for what a page should do within a second
@@ -53,8 +54,23 @@ def static_files() -> None:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Roomful]:
-    roomful = Roomful(Path(settings.DATA_DIR), PORT=str(settings.PORT))
+def stopped_provider() -> Iterator[OpenIDProvider]:
+    """The server knows it, and asks it when somebody wants to sign in by it."""
+    provider = OpenIDProvider()
+    yield provider
+    provider.remove()
+
+
+@pytest.fixture(scope="session")
+def provider(stopped_provider: OpenIDProvider) -> OpenIDProvider:
+    stopped_provider.start()
+    return stopped_provider
+
+
+@pytest.fixture(scope="session")
+def server(stopped_provider: OpenIDProvider) -> Iterator[Roomful]:
+    variables = stopped_provider.variables_of_roomful
+    roomful = Roomful(Path(settings.DATA_DIR), PORT=str(settings.PORT), **variables)
     roomful.start()
     yield roomful
     roomful.end()

@@ -19,6 +19,9 @@ import html5lib
 import pytest
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.urls import resolve
 from django.utils import timezone
@@ -49,12 +52,16 @@ from tests.browser.visitor import give_password, in_thread
 from tests.files import MP3, MP4, picture
 from tests.process import Roomful
 from tests.programs import Program
+from tests.provider import NAME, OF_PROVIDER, OpenIDProvider
 
 if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
 
 DESK: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
+
+LOGIN = "/accounts/login/"
+SET_UP = "/accounts/2fa/totp/activate/"
 
 CROWD = 40
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3
@@ -114,6 +121,19 @@ def previewed(message: Message) -> None:
     message.refresh_from_db()
 
 
+def give_ways_in(connected: User, locked: User) -> None:
+    """To one accounts elsewhere, to the other a second factor."""
+    connected.email = "tomasz@example.org"
+    connected.save()
+    told = {"email": "t.wilk@example.org"}
+    SocialAccount.objects.create(user=connected, provider="oidc", uid="t", extra_data=told)
+    SocialAccount.objects.create(user=connected, provider="github", uid="7")
+    TOTP.activate(locked, generate_totp_secret())
+    RecoveryCodes.activate(locked)
+    for person in (connected, locked):
+        give_password(person)
+
+
 def tell(person: User) -> None:
     """All that one can say of oneself."""
     told = Profile.of(person)
@@ -153,13 +173,13 @@ def arrange() -> Scene:
             "noor": "نور حدّاد",
             "nobody": "",
             "zoe": "Zoë Moreau",
+            "lena": "Lena Lock",
         }.items()
     }
     ines, tomasz, noor = people["ines"], people["tomasz"], people["noor"]
     ines.role = Role.OWNER
     ines.save()
-    tomasz.email = "tomasz@example.org"
-    tomasz.save()
+    give_ways_in(tomasz, people["lena"])
     tell(tomasz)
 
     full = factories.make_room(
@@ -296,6 +316,25 @@ def crowded(scene: Scene, server: Roomful) -> None:
         poll.close()
 
 
+@pytest.fixture
+def strict(scene: Scene) -> Iterator[None]:
+    second_factor_is("everybody")
+    yield
+    second_factor_is("nobody")
+
+
+@in_thread
+def second_factor_is(wanted: str) -> None:
+    Place.objects.update(second_factor=wanted)
+
+
+@pytest.fixture(scope="session")
+def known(provider: OpenIDProvider) -> None:
+    """The provider knows somebody whom nobody knows here, and somebody who has an account."""
+    provider.knows("new", name="Nora Newman", preferred_username="nora", email="nora@example.org")
+    provider.knows("known", email="tomasz@example.org", email_verified=True)
+
+
 # What to do on a page before it is looked at. A new page that this leads to is returned.
 
 Doing = Callable[[Page], Response | None]
@@ -361,6 +400,34 @@ def larger_box(page: Page) -> None:
     expect(page.get_by_role("textbox", name="Several lines")).to_be_visible()
 
 
+def signs_in(name: str) -> Doing:
+    return sent(("Username or e-mail", name), ("Password", factories.PASSWORD), button="Sign in")
+
+
+def is_it_you(page: Page) -> Response | None:
+    """Shows it once more."""
+    return sent(("Password", factories.PASSWORD), button="Continue")(page)
+
+
+def onward(page: Page) -> Response | None:
+    with page.expect_navigation() as navigation:
+        page.get_by_role("button", name=f"Continue with {NAME}").click()
+    return navigation.value
+
+
+def comes_by(subject: str) -> Doing:
+    """Signs in by a provider, who knows them by this name."""
+
+    def do(page: Page) -> Response | None:
+        page.get_by_role("button", name=f"Continue with {NAME}").click()
+        page.get_by_placeholder("sub").fill(subject)
+        with page.expect_navigation() as navigation:
+            page.get_by_role("button", name="Authorize").click()
+        return navigation.value
+
+    return do
+
+
 def invited_as_guest(page: Page) -> Response | None:
     page.get_by_text("Make an invitation", exact=True).click()
     page.get_by_label("Guest").check()
@@ -412,6 +479,13 @@ CASES = [
         needs=("open_to_all",),
     ),
     Case("closed sign-up", "", "/accounts/signup/", needs=("closed",)),
+    Case("to a provider", "", "/accounts/oidc/login/"),
+    Case("a provider that is down", "", "/accounts/oidc/login/", 401, do=onward),
+    Case("back from a provider without a word", "", "/accounts/oidc/login/callback/", 401),
+    Case("turned back by a provider", "", "/accounts/3rdparty/login/cancelled/"),
+    Case("sign-up by a provider", "", LOGIN, do=comes_by("new"), needs=("open_to_all", "known")),
+    Case("address taken", "", LOGIN, 409, do=comes_by("known"), needs=("known",)),
+    Case("code", "", "/accounts/2fa/authenticate/", do=signs_in("lena-pages")),
     Case("invitation", "", "/join/{invitation}/"),
     Case("revoked invitation", "", "/join/{revoked}/", 410),
     Case("no such invitation", "", "/join/nonsense/", 404),
@@ -444,6 +518,16 @@ CASES = [
         do=sent(("What it is for", LONG[:60]), button="Make the token"),
     ),
     Case("what programs can ask for", "tomasz", "/api/"),
+    Case("connections", "tomasz", "/accounts/3rdparty/"),
+    Case("no connections", "nobody", "/accounts/3rdparty/"),
+    Case("second factor", "tomasz", "/accounts/2fa/"),
+    Case("second factor that is on", "lena", "/accounts/2fa/"),
+    Case("second factor to be set up", "tomasz", SET_UP, do=is_it_you),
+    Case("second factor before anything else", "tomasz", "/", do=is_it_you, needs=("strict",)),
+    Case("second factor to be turned off", "lena", "/accounts/2fa/totp/deactivate/", do=is_it_you),
+    Case("recovery codes", "lena", "/accounts/2fa/recovery-codes/", do=is_it_you),
+    Case("new codes", "lena", "/accounts/2fa/recovery-codes/generate/", do=is_it_you),
+    Case("is it you, by a code", "lena", "/accounts/2fa/reauthenticate/"),
     Case("sign-out", "tomasz", "/accounts/logout/"),
     Case("invitation into rooms", "nobody", "/join/{leads_in}/"),
     Case("used invitation for a member", "nobody", "/join/{used_in}/", 410),
@@ -452,6 +536,9 @@ CASES = [
     Case("people", "ines", "/place/people/"),
     Case("people searched for in vain", "ines", "/place/people/?q=xyzzy"),
     Case("person", "ines", "/place/people/{gone.pk}/"),
+    Case("a second factor to be taken away", "ines", "/place/people/{lena.pk}/second-factor/"),
+    Case("no second factor", "ines", "/place/people/{tomasz.pk}/second-factor/"),
+    Case("second factor of others", "ines", "/place/second-factor/"),
     Case("deactivation", "ines", "/place/people/{tomasz.pk}/account/"),
     Case("reactivation", "ines", "/place/people/{gone.pk}/account/"),
     Case("banned", "", "/accounts/login/", 403,
@@ -647,6 +734,8 @@ def test_page(
     case: Case, scene: Scene, open_page: Open, watch: Watch, request: pytest.FixtureRequest
 ) -> None:
     needed = {name: request.getfixturevalue(name) for name in case.needs}
+    if "known" in case.needs:
+        watch.allow(OF_PROVIDER)
     if case.status >= 400:
         watch.allow(rf"the server responded with a status of {case.status}")
     options = {"base_url": needed["unset"].url} if "unset" in needed else {}

@@ -98,8 +98,10 @@ def path_of(room: Room) -> str:
 
 
 def give_password(user: User) -> None:
-    """`PASSWORD`, kept as the server keeps it: what tests use instead it does not know."""
-    user.password = PBKDF2PasswordHasher().encode(PASSWORD, "salt")
+    """`PASSWORD`, kept as the server keeps it: what tests use instead it does not know, and what is kept
+    otherwise it keeps anew at the first sign-in, which voids sessions made before."""
+    hasher = PBKDF2PasswordHasher()
+    user.password = hasher.encode(PASSWORD, hasher.salt())
     user.save(update_fields=["password"])
 
 
