@@ -7,9 +7,10 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from .background import chore
+from .background import chore, unless_waiting
 from .models import Attachment, LinkPreview, Shelf
 from .sessions import SessionStore
+from .upkeep import remove_what_is_old
 
 HOURLY = timedelta(hours=1)
 DAILY = timedelta(days=1)
@@ -40,3 +41,8 @@ def forget_unsent_files() -> None:
 def forget_stray_files() -> None:
     Attachment.forget_strays()
     Shelf.count_anew()
+
+
+@chore(every=HOURLY)
+def remove_old_messages() -> None:
+    unless_waiting(remove_what_is_old)

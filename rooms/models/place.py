@@ -41,6 +41,17 @@ class Place(models.Model):
         help_text=_("What the pages say of themselves that messages link to."),
     )
 
+    keep_days = models.PositiveIntegerField(
+        null=True,
+        help_text=_("Days that messages are kept where a room has no rule of its own."),
+    )
+    removes_messages = models.BooleanField(
+        _("messages go with their author's account"),
+        default=False,
+        db_default=False,
+        help_text=_("If not, they stay, by somebody who is called “Deleted account”."),
+    )
+
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(pk=ONLY), name="one_place"),

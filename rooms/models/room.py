@@ -55,6 +55,7 @@ _REACTIONS = _OF_MESSAGE.index("reactions")
 _OF_ROOM = (
     *("name", "topic", "archived_at", "moderators_only", "version", "details_version"),
     *("last_number", "last_author_id", "last_at", "run", "pins"),
+    *("first_number", "kept_days"),
 )
 END = 1 << 62  # above every number
 RESERVED_SLUGS = frozenset({"new", "list"})  # addresses of their own under /rooms/
@@ -73,6 +74,8 @@ class RoomDetails:
     moderators_only: bool = False
     direct: bool = False
     pins: int = 0  # messages that are pinned
+    first: int = 1  # the number of the first message that was not removed for its age
+    kept_days: int | None = None  # how long messages are kept, for ever if None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,27 @@ class Room(models.Model):
 
     pins = models.PositiveSmallIntegerField(
         default=0, db_default=0, help_text=gettext_lazy("How many of its messages are pinned.")
+    )
+
+    keep_days = models.PositiveIntegerField(
+        null=True,
+        help_text=gettext_lazy(
+            "Days that messages are kept here by the room's own rule, for ever if 0; as the place says"
+            " if it has none."
+        ),
+    )
+    kept_days = models.PositiveIntegerField(
+        null=True, help_text=gettext_lazy("Days that messages are kept, whoever said so.")
+    )
+    first_number = models.PositiveBigIntegerField(
+        default=1,
+        db_default=1,
+        help_text=gettext_lazy("Of the messages, those below were removed for their age."),
+    )
+    first_version = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        help_text=gettext_lazy("Room.version when the last of those had been posted."),
     )
 
     objects = RoomQuerySet.as_manager()
@@ -253,6 +277,8 @@ class Room(models.Model):
             self.moderators_only,
             self.direct,
             self.pins,
+            self.first_number,
+            self.kept_days,
         )
 
     def membership_of(self, user: User) -> Membership | None:
@@ -518,6 +544,7 @@ class Room(models.Model):
                         "archived_at",
                         "moderators_only",
                         "pins",
+                        *("keep_days", "kept_days", "first_number", "first_version"),
                     ]
                 )
 
@@ -565,7 +592,8 @@ class Room(models.Model):
             has_older, has_newer = len(older) > PAGE // 2, len(newer) > PAGE // 2
         elif after is not None:
             newer = _after.rows(self.pk, after)
-            shown, has_older, has_newer = newer[:PAGE], after > 0, len(newer) > PAGE
+            shown, has_older = newer[:PAGE], after >= self.first_number
+            has_newer = len(newer) > PAGE
         else:
             older = _before.rows(self.pk, END if before is None else before)
             shown, has_older, has_newer = older[:PAGE][::-1], len(older) > PAGE, before is not None
@@ -632,6 +660,8 @@ class Room(models.Model):
         room = changed[-1].room if changed else self
         if version > room.version:
             return None  # a cursor from before a restored backup, or an invented one
+        if version < room.first_version:
+            return None  # what was posted since and removed, the page can't tell from what stands
         names = reactions.names_in(message.reactions for message in changed)
         touched: list[tuple[int, Row | None]] = []
         for message in changed:
