@@ -8,9 +8,9 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from .background import chore, unless_waiting
-from .models import Attachment, LinkPreview, Shelf
+from .models import Attachment, DeletedAccount, Export, LinkPreview, Shelf
 from .sessions import SessionStore
-from .upkeep import remove_what_is_old
+from .upkeep import finish_deletion, remove_what_is_old
 
 HOURLY = timedelta(hours=1)
 DAILY = timedelta(days=1)
@@ -46,3 +46,15 @@ def forget_stray_files() -> None:
 @chore(every=HOURLY)
 def remove_old_messages() -> None:
     unless_waiting(remove_what_is_old)
+
+
+@chore(every=HOURLY)
+def finish_deletions() -> None:
+    """Those that ended with a process."""
+    for pk in DeletedAccount.objects.filter(done_at=None).values_list("pk", flat=True):
+        unless_waiting(finish_deletion, pk)
+
+
+@chore(every=HOURLY)
+def tidy_exports() -> None:
+    Export.tidy()

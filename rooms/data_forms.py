@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -119,3 +120,32 @@ class PlaceKeepingForm(_KeepingForm):
     def days_then(self) -> int | None:
         days: int | None = self.cleaned_data["days"]
         return days if self.cleaned_data["keep"] == DAYS else None
+
+
+class DeleteAccountForm(forms.Form):
+    """That somebody means just this account."""
+
+    username = forms.CharField(
+        label=gettext_lazy("Username"),
+        max_length=150,
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "off",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "class": "mid",
+            }
+        ),
+    )
+
+    def __init__(self, data: Any, username: str) -> None:
+        super().__init__(data)
+        self.wanted = username
+
+    def clean_username(self) -> str:
+        if self.cleaned_data["username"].strip().removeprefix("@") != self.wanted:
+            raise ValidationError(
+                _("Write “%(username)s”, so that no other account is deleted by mistake."),
+                params={"username": self.wanted},
+            )
+        return self.wanted

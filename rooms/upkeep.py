@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_tasks import task
 
 from .background import later
-from .models import retention
+from .models import DeletedAccount, retention
 
 SLICE = 2.0  # seconds of work before others get their turn
 PAUSE = 0.05  # seconds after each change, in which those who post get theirs: SQLite has one lock
@@ -46,3 +46,14 @@ def remove_what_is_old() -> None:
                 return
     if len(rooms) == ROOMS:
         later(remove_what_is_old)
+
+
+@task(priority=LAST)
+def finish_deletion(user: int) -> None:
+    """Remove what an account that was deleted leaves behind, as far as that is to go."""
+    left = Slice()
+    account = DeletedAccount.objects.filter(pk=user, done_at=None).first()
+    while account is not None and account.remove_some():
+        if not left.goes_on():
+            later(finish_deletion, user)
+            return

@@ -7,7 +7,9 @@ announces the change after the commit. Nothing here knows of requests, sockets o
 from .attachment import Attachment, File, Shelf
 from .chore import Chore
 from .errors import FileRefused, KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed, TooManyPeople
+from .export import Export
 from .invitation import Invitation
+from .leaving import DeletedAccount
 from .membership import Membership
 from .message import Message, Row
 from .permissions import PlaceStanding, Role, Standing
@@ -22,6 +24,8 @@ from .user import User
 __all__ = [
     "Attachment",
     "Chore",
+    "DeletedAccount",
+    "Export",
     "File",
     "FileRefused",
     "History",

@@ -301,28 +301,33 @@ class Message(models.Model):
             demand(room.standing_of(by).may_delete(message.author_id))
             if message.deleted_at is not None:
                 return False
-            if message.files:
-                Attachment.discard(message.attachments.all())
-            message.body, message.files = "", ""
-            message.deleted_at, message.version = timezone.now(), room.step()
-            message.reactions, pinned, message.pinned_at = None, message.pinned_at, None
-            message.keep_previews_of([])
-            message.save(
-                update_fields=[
-                    *("body", "files", "deleted_at", "version"),
-                    *("previews", "reactions", "pinned_at"),
-                ]
-            )
-            index.remove(message)
-            room.announce(message.as_row(room, message.author))
-            message.show_in_answers(room)
-            if message.thread is not None:
-                message.thread.count_replies(-1, room.step())
-                room.announce(message.thread.as_row(room, message.thread.author))
-            if pinned is not None:
-                room.count_pins(-1)
-            announcements.room_stirred(room.pk)  # it is unread for nobody any more
+            message.erase(room)
         return True
+
+    def erase(self, room: Room) -> None:
+        """Leave nothing of it but a tombstone. Under `changing()`, of the message as it is now, with its
+        `author`, its original and the beginning of its thread loaded with theirs."""
+        if self.files:
+            Attachment.discard(self.attachments.all())
+        self.body, self.files = "", ""
+        self.deleted_at, self.version = timezone.now(), room.step()
+        self.reactions, pinned, self.pinned_at = None, self.pinned_at, None
+        self.keep_previews_of([])
+        self.save(
+            update_fields=[
+                *("body", "files", "deleted_at", "version"),
+                *("previews", "reactions", "pinned_at"),
+            ]
+        )
+        index.remove(self)
+        room.announce(self.as_row(room, self.author))
+        self.show_in_answers(room)
+        if self.thread is not None:
+            self.thread.count_replies(-1, room.step())
+            room.announce(self.thread.as_row(room, self.thread.author))
+        if pinned is not None:
+            room.count_pins(-1)
+        announcements.room_stirred(room.pk)  # it is unread for nobody any more
 
     def show_previews(self, body: str, found: Sequence[Preview]) -> bool:
         """Show what was found of the links in `body`, unless the text is another one by now, or the place
@@ -392,6 +397,18 @@ class Message(models.Model):
             message.save(update_fields=["reactions", "version"])
             room.announce(message.as_row(room, message.author))
         return True
+
+    def take_back_all(self, user: int, room: Room) -> None:
+        """Have no reaction of theirs under the message any more. Under `changing()`, of the message as it
+        is now, with its author and its original loaded."""
+        left = [
+            (emoji, [each for each in users if each != user])
+            for emoji, users in self.reactions or []
+        ]
+        self.reactions = [(emoji, users) for emoji, users in left if users] or None
+        self.version = room.step()
+        self.save(update_fields=["reactions", "version"])
+        room.announce(self.as_row(room, self.author))
 
     def pin(self, *, by: User) -> bool:
         """Have it among the room's pinned messages, the newest of them. Raises `MessageRefused` or

@@ -68,7 +68,7 @@ def reactivate(person: User, *, by: User) -> None:
     """Open the account again, with the rooms and the role it had. Raises `PermissionDenied`."""
     with transaction.atomic():
         now, standing = _locked(person, by)
-        demand(standing.may_manage_person(now.role))
+        demand(standing.may_manage_person(now.role) and not hasattr(now, "deletion"))
         now.is_active = True
         now.save(update_fields=["is_active"])
     person.is_active = True

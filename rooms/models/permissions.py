@@ -191,6 +191,12 @@ class Standing:
         return self.may_manage
 
     @property
+    def may_export(self) -> bool:
+        """Take a copy of all that was said along: whoever answers for the room, and in a direct
+        conversation each of its people."""
+        return self.belongs if self.direct else self.may_manage
+
+    @property
     def may_archive(self) -> bool:
         return self.may_manage
 
