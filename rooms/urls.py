@@ -4,6 +4,7 @@ from django.urls import path
 
 from .views import (
     accounts,
+    claiming,
     direct,
     directory,
     exports,
@@ -37,6 +38,7 @@ urlpatterns = [
     path("place/people/", people.people, name="people"),
     path("place/people/<int:pk>/", people.person, name="person"),
     path("place/people/<int:pk>/account/", people.activity, name="person-activity"),
+    path("place/people/<int:pk>/claim/", claiming.claim, name="person-claim"),
     path("place/people/<int:pk>/delete/", leaving.person, name="person-delete"),
     path("place/invitations/", invitations.invitations, name="invitations"),
     path("place/invitations/<int:pk>/qr.svg", invitations.qr, name="invitation-qr"),

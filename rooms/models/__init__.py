@@ -8,6 +8,7 @@ from .attachment import Attachment, File, Shelf
 from .chore import Chore
 from .errors import FileRefused, KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed, TooManyPeople
 from .export import Export
+from .imported import Imported
 from .invitation import Invitation
 from .leaving import DeletedAccount
 from .membership import Membership
@@ -29,6 +30,7 @@ __all__ = [
     "File",
     "FileRefused",
     "History",
+    "Imported",
     "Invitation",
     "KeyUsed",
     "LinkPreview",

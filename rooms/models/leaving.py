@@ -32,8 +32,14 @@ if TYPE_CHECKING:
 
 BATCH = 50  # messages that are removed between two looks at the clock
 LOOKED_THROUGH = 1_000  # messages with reactions that are looked through at once
-# What hangs on an account and is not simply deleted with it.
-KEPT = frozenset({"rooms.message", "rooms.attachment", "rooms.membership", "rooms.deletedaccount"})
+# What hangs on an account and is not simply deleted with it. By what an import knows it, the same import
+# would else bring the account and its messages once more.
+KEPT = frozenset(
+    {
+        *("rooms.message", "rooms.attachment", "rooms.membership"),
+        *("rooms.deletedaccount", "rooms.imported"),
+    }
+)
 
 
 class DeletedAccount(models.Model):

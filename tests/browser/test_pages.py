@@ -181,9 +181,21 @@ def arrange() -> Scene:
     long_invitation = Invitation.make(
         by=ines, max_uses=3, rooms=[full, private], note=f"For {LONG[:90]}", role=Role.GUEST
     )
+    Export.objects.create(
+        user=ines, room=full, name="of-pages", state=Export.State.READY, total=70, size=123_456,
+        finished_at=timezone.now(),
+    )  # fmt: skip
+    Export.objects.create(user=noor, name="of-noor", state=Export.State.MAKING, total=9, done=4)
+    aged = factories.make_room("Pages aged", ines, tomasz)
+    factories.say(aged, tomasz, "what is left")
+    retention.change_rule(aged, 30)
+    brought = User.objects.create(username="brought-pages", password="!", display_name="Ada L")
+    Imported.objects.create(foreign_id="slack-pages", user=brought)
     return Scene(
         {
             **people,
+            "aged": aged.slug,
+            "brought": brought,
             "place": place,
             "full": full.slug,
             "mine": mine.number,
@@ -387,6 +399,17 @@ CASES = [
     Case("person", "ines", "/place/people/{gone.pk}/"),
     Case("deactivation", "ines", "/place/people/{tomasz.pk}/account/"),
     Case("reactivation", "ines", "/place/people/{gone.pk}/account/"),
+    Case("deletion of a person", "ines", "/place/people/{tomasz.pk}/delete/"),
+    Case("data of the place", "ines", "/place/data/"),
+    Case("data of the place with mistakes", "ines", "/place/data/",
+         do=sent(("Days", "90"), button="Save")),
+    Case("one's data", "tomasz", "/accounts/data/"),
+    Case("one's data while a copy is made", "noor", "/accounts/data/"),
+    Case("deletion of one's account", "nobody", "/accounts/delete/",
+         do=sent(("Password", factories.PASSWORD), button="Continue")),
+    Case("a person who was brought from elsewhere", "ines", "/place/people/{brought.pk}/"),
+    Case("a link for them", "ines", "/place/people/{brought.pk}/",
+         do=sent(button="Make a link")),
     Case("invitations", "ines", "/place/invitations/"),
     Case("invitations with mistakes", "ines", "/place/invitations/", do=invited_as_guest),
     Case("invitations while closed", "ines", "/place/invitations/", needs=("closed",)),
@@ -440,6 +463,10 @@ CASES = [
     Case("room where only moderators write", "tomasz", "/rooms/{notices}/"),
     Case("room that one is not in", "tomasz", "/rooms/{outside}/"),
     Case("crowded room", "tomasz", "/rooms/{crowd}/", needs=("crowded",)),
+    Case("room that keeps messages for a while", "tomasz", "/rooms/{aged}/"),
+    Case("how long a room keeps messages", "ines", "/rooms/{full}/keeping/"),
+    Case("copy of a room", "ines", "/rooms/{full}/export/"),
+    Case("copy of a direct conversation", "tomasz", "/rooms/{talk}/export/"),
     Case("past", "tomasz", "/rooms/{full}/?before=60"),
     Case("one message", "tomasz", "/rooms/{full}/30/"),
     Case("one message at the end", "tomasz", "/rooms/{full}/{mine}/"),
@@ -648,7 +675,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
         "home", "manifest", "reader-style", "composer-input", "connection-lost", "menu-lost",
         "not-replying", "poller", "pasted", "message-reply", "message-pin", "changes",
         "preview-picture", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
-        "file", "thumbnail", "files-of-plain",
+        "file", "thumbnail", "files-of-plain", "export-file", "person-claim",
         "invitation-qr", "member-moderator", "news", "unread-read",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
