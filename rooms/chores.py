@@ -7,14 +7,27 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from .background import chore, unless_waiting
-from .models import Attachment, DeletedAccount, Export, LinkPreview, Shelf
+from . import faces
+from .background import begin_lost_tasks_anew, chore, unless_waiting
+from .models import (
+    Attachment,
+    AuditEntry,
+    DeletedAccount,
+    Export,
+    LinkPreview,
+    Shelf,
+    User,
+)
+from .models.people import lift_bans_that_are_over
 from .sessions import SessionStore
 from .upkeep import finish_deletion, remove_what_is_old
 
+MINUTELY = timedelta(minutes=1)
 HOURLY = timedelta(hours=1)
 DAILY = timedelta(days=1)
 TASKS_KEPT = timedelta(days=7)  # once done, or failed, for whoever looks why
+
+chore(every=MINUTELY)(begin_lost_tasks_anew)
 
 
 @chore(every=DAILY)
@@ -58,3 +71,20 @@ def finish_deletions() -> None:
 @chore(every=HOURLY)
 def tidy_exports() -> None:
     Export.tidy()
+
+
+@chore(every=DAILY)
+def forget_stray_faces() -> None:
+    used = set(User.objects.exclude(face="").values_list("face", flat=True))
+    for version in list(faces.strays(used, DAILY)):
+        faces.remove(version)
+
+
+@chore(every=MINUTELY)
+def lift_bans() -> None:
+    lift_bans_that_are_over()
+
+
+@chore(every=DAILY)
+def forget_old_audit() -> None:
+    AuditEntry.objects.forget_old()

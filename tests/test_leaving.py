@@ -13,21 +13,26 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from rooms import disk
+from rooms import disk, faces
 from rooms.background import do_what_is_due
 from rooms.models import (
     Attachment,
+    AuditEntry,
     DeletedAccount,
     Export,
     Invitation,
     Membership,
     Message,
     Place,
+    Profile,
+    Report,
+    Restriction,
     Role,
     Room,
     Session,
     User,
     people,
+    restriction,
 )
 from rooms.models.leaving import delete_account
 from rooms.models.people import LastOwner
@@ -36,7 +41,15 @@ from rooms.models.searching.search import Filters, search
 from rooms.upkeep import finish_deletion
 from tests import files
 from tests.cast import signed_in
-from tests.factories import PASSWORD, make_room, make_user, say, say_with_files, unread_of
+from tests.factories import (
+    PASSWORD,
+    give_face,
+    make_room,
+    make_user,
+    say,
+    say_with_files,
+    unread_of,
+)
 
 if TYPE_CHECKING:
     from rooms.models import Row
@@ -99,6 +112,37 @@ def test_nothing_tells_who_it_was(alice: User, open_room: Room) -> None:
     assert not Session.objects.filter(user=zoe).exists()
     now = User.objects.get(pk=zoe.pk)
     assert (now.name, now.is_active, now.has_usable_password()) == ("Deleted account", False, False)
+
+
+def test_what_came_with_other_features_is_gone_as_well(
+    alice: User, bob: User, open_room: Room
+) -> None:
+    give_face(bob)
+    version = bob.face
+    Profile.of(bob).describe(pronouns="he/him", about="I mend kettles")
+    restriction.mute(open_room, bob, by=alice, until=None, reason="too loud")
+    assert faces.file(version, faces.LARGE).exists()
+    deleted(bob)
+    assert not faces.file(version, faces.LARGE).exists()
+    assert "mend kettles" not in everything()
+    assert not Restriction.objects.exists()
+    assert User.objects.get(pk=bob.pk).face == ""
+
+
+def test_what_was_reported_of_them_and_what_was_decided_stays(
+    alice: User, bob: User, charlie: User, alice_client: Client, open_room: Room
+) -> None:
+    (rude,) = say(open_room, bob, "you kettle")
+    open_room.add(charlie)
+    Report.make(rude, by=charlie, reason="rude")
+    deleted(bob)
+    assert Report.objects.get().author == bob
+    entry = AuditEntry.objects.order_by("pk").last()
+    assert entry is not None
+    assert (entry.kind, entry.by, entry.whom) == ("deleted", bob, bob)
+    page = alice_client.get("/place/audit/").content.decode()
+    assert "deleted the account that is now" in page
+    assert "Bob" not in page.partition("<main")[2]
 
 
 def test_their_name_is_free_for_others(alice: User, bob: User) -> None:

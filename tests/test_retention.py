@@ -319,13 +319,13 @@ def test_rooms_without_a_rule_follow_the_place(
     retention.change_rule(private_room, retention.FOR_EVER)
     do_what_is_due()
     assert [numbers(room) for room in (open_room, private_room, direct)] == [[1, 2]] * 3
-    retention.change_rule_of_place(place, 30)
+    retention.change_rule_of_place(place, 30, by=alice)
     do_what_is_due()
     assert [numbers(room) for room in (open_room, private_room, direct)] == [[2], [1, 2], [2]]
     retention.change_rule(private_room, 20)
     do_what_is_due()
     assert numbers(private_room) == [2]
-    retention.change_rule_of_place(place, None)
+    retention.change_rule_of_place(place, None, by=alice)
     do_what_is_due()
     kept = dict(Room.objects.values_list("slug", "kept_days"))
     assert kept == {open_room.slug: None, private_room.slug: 20, direct.slug: None}

@@ -3,14 +3,17 @@ that was."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.models import EmailAddress
+from django.db import models
 from django.utils import timezone
 from django.utils.translation import get_language, get_language_bidi
 
-from ..models import Attachment, Message, Room, User
+from .. import faces
+from ..models import Attachment, Message, Room
 from .archive import append_lines
 from .pages import as_data, as_shown, batch, files_of, names_in, write_page
 
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
 
 LOOKED_THROUGH = 2_000  # messages with reactions that are looked through at once
 SECRET = frozenset({"password", "name_words"})  # of the account's own row
+
+
+def _fields(row: models.Model | None) -> dict[str, Any]:
+    """What a row holds, by the names of its fields. Secrets are left out."""
+    names = [each.attname for each in row._meta.concrete_fields] if row is not None else []
+    return {name: getattr(row, name) for name in names if name not in SECRET}
 
 
 class AccountCopy:
@@ -49,6 +58,10 @@ class AccountCopy:
         self.export.phase = "messages"
         archive.render("style.css", "archive/style.css", {})
         archive.dump("account.json", self._about())
+        if self.user.face:
+            with suppress(FileNotFoundError):
+                picture = faces.file(self.user.face, faces.LARGE)
+                archive.copy("picture.webp", picture, packed=True)
         waiting = Attachment.objects.filter(author=self.user, message=None)
         for attachment in waiting.order_by("pk"):
             archive.keep(attachment)
@@ -57,11 +70,10 @@ class AccountCopy:
         """All that hangs on the account but messages. No secrets: whoever has this copy could sign in by
         them."""
         user = self.user
-        fields = [field.name for field in User._meta.concrete_fields if field.name not in SECRET]
         memberships = user.memberships.select_related("room").order_by("joined_at", "pk")
         return {
             "copied_at": timezone.now(),
-            "account": {name: getattr(user, name) for name in fields},
+            "account": _fields(user),
             "addresses": list(
                 EmailAddress.objects.filter(user=user).values("email", "verified", "primary")
             ),
@@ -77,6 +89,13 @@ class AccountCopy:
                 }
                 for each in memberships
             ],
+            "profile": _fields(getattr(user, "profile", None)),
+            "kept_from": list(
+                user.restrictions.values(
+                    "room__slug", "muted_until", "mute_reason", "banned_at", "ban_reason"
+                )
+            ),
+            "reports": list(user.reports.values("at", "reason", "outcome")),
             "sessions": [{"until": each.expire_date} for each in user.sessions.all()],
             "invitations": list(
                 user.invitations.values("created_at", "expires_at", "used", "role", "note")

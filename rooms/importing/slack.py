@@ -228,6 +228,7 @@ class SlackImport:
                     topic=channel.topic,
                     private=channel.kind == PRIVATE,
                     by=maker,  # type: ignore[arg-type]  # asked above
+                    brought=True,
                 )
                 if channel.created > 0:
                     room.created_at = datetime.fromtimestamp(min(channel.created, 4e9), UTC)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import disk
+from . import audit
 from .room import Room
 from .user import User
 
@@ -96,6 +97,8 @@ class Export(models.Model):
                 raise ExportRefused
             cls.discard(before)
             export = cls.objects.create(user=user, room=room, name=secrets.token_hex(20))
+            if room is not None and not room.direct:  # what one talked oneself is one's own affair
+                audit.record(audit.Kind.COPIED, by=user, room=room)
             export.go_on()
         return export
 

@@ -9,6 +9,7 @@ and reactions one by one, by a worker, each a change of its room.
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
@@ -17,7 +18,8 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from . import announcements, people
+from .. import faces
+from . import announcements, audit, people
 from .attachment import Attachment
 from .export import Export
 from .membership import Membership
@@ -32,12 +34,13 @@ if TYPE_CHECKING:
 
 BATCH = 50  # messages that are removed between two looks at the clock
 LOOKED_THROUGH = 1_000  # messages with reactions that are looked through at once
-# What hangs on an account and is not simply deleted with it. By what an import knows it, the same import
-# would else bring the account and its messages once more.
+# What hangs on an account and is not simply deleted with it. Nobody gets rid of what was reported of
+# them, nor of what they did as an operator, by deleting their account; and an import would else bring
+# the account and its messages once more.
 KEPT = frozenset(
     {
         *("rooms.message", "rooms.attachment", "rooms.membership"),
-        *("rooms.deletedaccount", "rooms.imported"),
+        *("rooms.deletedaccount", "rooms.imported", "rooms.report", "admin.logentry"),
     }
 )
 
@@ -136,6 +139,8 @@ def delete_account(person: User, *, by: User) -> None:
         removes = Place.objects.filter(removes_messages=True).exists()
         DeletedAccount.objects.create(user=now, removes_messages=removes)
         _make_nameless(now)
+        audit.record(audit.Kind.DELETED, by=by, whom=now)
+        announcements.look_changed(now.pk)
         announcements.access_ended([now.pk])
         announcements.people_changed([now.pk, *talked_to])
         from ..background import later  # noqa: PLC0415  # both need the models
@@ -168,7 +173,9 @@ def _end_memberships(person: User) -> None:
 
 def _forget_what_hangs_on(person: User) -> None:
     """Whatever would go with the account's row, of this app and others: addresses, sessions, tokens."""
-    for relation in User._meta.related_objects:  # Django's own interface
+    for relation in User._meta.get_fields(include_hidden=True):  # Django's own interface
+        if not isinstance(relation, models.ForeignObjectRel):
+            continue
         model: Any = relation.related_model
         if relation.many_to_many:
             getattr(person, relation.get_accessor_name() or "").clear()
@@ -178,10 +185,13 @@ def _forget_what_hangs_on(person: User) -> None:
 
 def _make_nameless(person: User) -> None:
     """Their name is free for others from now on, as nothing here is theirs any more."""
+    if person.face:
+        transaction.on_commit(partial(faces.remove, person.face))
     with translation.override(settings.LANGUAGE_CODE):
         person.display_name = _("Deleted account")
     person.username = f"deleted-{secrets.token_hex(8)}"
     person.first_name = person.last_name = person.email = person.time_zone = person.language = ""
+    person.face = person.scheme = ""
     person.role, person.is_active, person.last_login = Role.MEMBER, False, None
     person.is_staff = person.is_superuser = False
     person.set_unusable_password()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from django.db import models, transaction
 from django.db.models.functions import Coalesce
 
-from . import announcements, reactions
+from . import announcements, audit, reactions
 from .attachment import Attachment
 from .message import ANSWERS_AT_ONCE, Message
 from .place import Place
@@ -27,30 +27,33 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from .user import User
+
 BATCH = 200  # messages that are removed in one change
 MOST_DAYS = 36_500  # a century
 FOR_EVER = 0  # as a rule of the room's own
 CHANGED = ["reply_to", "thread", "replies", "continues", "previous_at", "version"]
 
 
-def change_rule(room: Room, days: int | None) -> None:
+def change_rule(room: Room, days: int | None, *, by: User | None = None) -> None:
     """From now on the room keeps messages so many days, `FOR_EVER`, or as the place says (None). The
     caller has asked `may_change_details`. Raises `RoomClosed`."""
     room._refuse_if_direct()  # noqa: SLF001  # of the same models
     with room.changing() as locked:
         if locked.keep_days != days:
+            changed = {"keep_days": [locked.keep_days, days]}
+            audit.record(audit.Kind.ROOM, by=by, room=room, changed=changed)
             locked.keep_days = days
             _follow(locked, Place.objects.values_list("keep_days", flat=True).first())
             _soon()
     room.refresh_from_db()
 
 
-def change_rule_of_place(place: Place, days: int | None) -> None:
+def change_rule_of_place(place: Place, days: int | None, *, by: User) -> None:
     """As `change_rule`, for rooms and conversations without a rule of their own, which follow one after
     the other."""
     with transaction.atomic():
-        place.keep_days = days or None
-        place.save(update_fields=["keep_days"])
+        place.change(by=by, keep_days=days or None)
         _soon()
 
 

@@ -37,7 +37,7 @@ def of_room(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     status = 200
     if form.is_valid():
         try:
-            change_rule(room, form.rule())
+            change_rule(room, form.rule(), by=request.user)
         except RoomClosed as closed:
             form.add_error(None, closed)
             status = 409
@@ -58,10 +58,10 @@ def of_place(request: AuthenticatedHttpRequest) -> HttpResponse:
     place = get_object_or_404(Place)
     form = PlaceKeepingForm(request.POST if request.method == "POST" else None, place)
     if form.is_valid():
-        change_rule_of_place(place, form.days_then())
+        change_rule_of_place(place, form.days_then(), by=request.user)
         if form.cleaned_data["deleted"]:
-            place.removes_messages = form.cleaned_data["deleted"] == "remove"
-            place.save(update_fields=["removes_messages"])
+            removes = form.cleaned_data["deleted"] == "remove"
+            place.change(by=request.user, removes_messages=removes)
         messages.success(request, _("Saved."))
         return redirect("place-data")
     return render(request, "rooms/place_data.html", {"form": form})

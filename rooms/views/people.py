@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from rooms.context import inside_of
 from rooms.forms import RoleForm
-from rooms.models import Imported, User
+from rooms.models import Ban, Imported, User
 from rooms.models import people as verbs
 from rooms.models.people import LastOwner
 from rooms.models.permissions import PlaceStanding, demand
@@ -84,6 +84,7 @@ def person(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "may_manage": may_manage,
         "rooms": found.memberships.count(),
         "unclaimed": Imported.unclaimed(found),
+        "ban": Ban.objects.in_force().filter(user=found).first(),
     }
     return render(request, "rooms/person.html", context, status=status)
 

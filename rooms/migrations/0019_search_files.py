@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
     atomic = False  # in batches, so that nobody waits for all of them
 
     dependencies = [
-        ("rooms", "0015_pins"),
+        ("rooms", "0018_moderation"),
     ]
 
     operations = [
