@@ -36,6 +36,7 @@ from rooms.models import (
 )
 from rooms.models.leaving import delete_account
 from rooms.models.people import LastOwner
+from rooms.models.restriction import UNTIL_LIFTED
 from rooms.models.searching.query import parsed
 from rooms.models.searching.search import Filters, search
 from rooms.upkeep import finish_deletion
@@ -120,7 +121,7 @@ def test_what_came_with_other_features_is_gone_as_well(
     give_face(bob)
     version = bob.face
     Profile.of(bob).describe(pronouns="he/him", about="I mend kettles")
-    restriction.mute(open_room, bob, by=alice, until=None, reason="too loud")
+    restriction.mute(open_room, bob, by=alice, until=UNTIL_LIFTED, reason="too loud")
     assert faces.file(version, faces.LARGE).exists()
     deleted(bob)
     assert not faces.file(version, faces.LARGE).exists()

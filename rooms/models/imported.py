@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.db import models
+from django.db import models, transaction
 
+from . import audit
+from .permissions import demand
 from .room import Room
 from .user import User
 
@@ -23,6 +25,14 @@ class Imported(models.Model):
 
     def __str__(self) -> str:
         return self.foreign_id
+
+    @classmethod
+    def note_link(cls, user: User, *, by: User) -> None:
+        """A link was made by which whoever has it chooses the account's password. The caller has asked
+        `may_manage_person`. Raises `PermissionDenied` unless nobody has signed in to it."""
+        with transaction.atomic():
+            demand(cls.unclaimed(user))
+            audit.record(audit.Kind.LINK, by=by, whom=user)
 
     @classmethod
     def unclaimed(cls, user: User) -> bool:

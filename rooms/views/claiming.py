@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from rooms.context import inside_of
-from rooms.models import Imported, User, audit
+from rooms.models import Imported, User
 from rooms.models.permissions import demand
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def claim(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     )
     if not Imported.unclaimed(person):
         raise Http404
-    audit.record(audit.Kind.LINK, by=request.user, whom=person)
+    Imported.note_link(person, by=request.user)
     key = f"{user_pk_to_url_str(person)}-{default_token_generator.make_token(person)}"
     uidb36, _dash, token = key.partition("-")
     address = reverse("account_reset_password_from_key", kwargs={"uidb36": uidb36, "key": token})
