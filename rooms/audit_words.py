@@ -28,6 +28,8 @@ SENTENCES = {
     Kind.OPENED: gettext_lazy("%(by)s reactivated the account of %(whom)s."),
     Kind.BANNED: gettext_lazy("%(by)s banned the account of %(whom)s %(until)s.%(more)s"),
     Kind.UNBANNED: gettext_lazy("%(by)s lifted the ban of %(whom)s."),
+    Kind.DELETED: gettext_lazy("%(by)s deleted the account that is now %(whom)s."),
+    Kind.LINK: gettext_lazy("%(by)s made a link by which %(whom)s chooses a password."),
     Kind.INVITED: gettext_lazy("%(by)s made an invitation for a new %(role)s."),
     Kind.REVOKED: gettext_lazy("%(by)s revoked an invitation by %(whom)s."),
     Kind.PLACE: gettext_lazy("%(by)s changed this place: %(changed)s."),
@@ -35,6 +37,7 @@ SENTENCES = {
     Kind.ROOM: gettext_lazy("%(by)s changed the room %(room)s: %(changed)s."),
     Kind.ARCHIVED: gettext_lazy("%(by)s archived the room %(room)s."),
     Kind.RESTORED: gettext_lazy("%(by)s restored the room %(room)s."),
+    Kind.COPIED: gettext_lazy("%(by)s took a copy of the room %(room)s."),
     Kind.MODERATOR: gettext_lazy("%(by)s made %(whom)s a moderator of %(room)s."),
     Kind.NO_MODERATOR: gettext_lazy("%(by)s took moderation of %(room)s back from %(whom)s."),
     Kind.REMOVED: gettext_lazy("%(by)s removed %(whom)s from %(room)s."),
@@ -129,6 +132,12 @@ def _yes(value: Any) -> str:
     return _("yes") if value else _("no")
 
 
+def _days(value: Any) -> str:
+    if value is None:
+        return _("nothing said")
+    return _("%s days") % value if value else _("for ever")
+
+
 # What can be changed, and how its values read.
 FIELDS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "name": (gettext_lazy("name"), lambda value: f"“{value}”"),
@@ -146,6 +155,8 @@ FIELDS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "rooms_by_admins": (gettext_lazy("only admins make rooms"), _yes),
     "link_previews": (gettext_lazy("previews of links"), _yes),
     "private": (gettext_lazy("private"), _yes),
+    "keep_days": (gettext_lazy("how long messages are kept"), _days),
+    "removes_messages": (gettext_lazy("messages go with their author's account"), _yes),
     "file_limit": (
         gettext_lazy("largest file"),
         lambda value: _("as the server takes it") if value is None else _("%s MB") % value,

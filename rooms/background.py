@@ -75,6 +75,13 @@ def later(task: Task[..., Any], *args: Any, after: datetime | None = None, **kwa
     transaction.on_commit(_wake)
 
 
+def unless_waiting(task: Task[..., Any], *args: Any) -> None:
+    """As `later`, if it does not wait to be done already."""
+    waiting = DBTaskResult.objects.ready().filter(task_path=task.module_path)
+    if not any(each.args_kwargs["args"] == list(args) for each in waiting):
+        later(task, *args)
+
+
 class Worker(threading.Thread):
     """Does what is due until it is stopped."""
 

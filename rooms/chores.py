@@ -8,10 +8,20 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from . import faces
-from .background import begin_lost_tasks_anew, chore
-from .models import Attachment, AuditEntry, LinkPreview, Shelf, Token, User
+from .background import begin_lost_tasks_anew, chore, unless_waiting
+from .models import (
+    Attachment,
+    AuditEntry,
+    DeletedAccount,
+    Export,
+    LinkPreview,
+    Shelf,
+    Token,
+    User,
+)
 from .models.people import lift_bans_that_are_over
 from .sessions import SessionStore
+from .upkeep import finish_deletion, remove_what_is_old
 
 MINUTELY = timedelta(minutes=1)
 HOURLY = timedelta(hours=1)
@@ -50,6 +60,23 @@ def forget_unsent_files() -> None:
 def forget_stray_files() -> None:
     Attachment.forget_strays()
     Shelf.count_anew()
+
+
+@chore(every=HOURLY)
+def remove_old_messages() -> None:
+    unless_waiting(remove_what_is_old)
+
+
+@chore(every=HOURLY)
+def finish_deletions() -> None:
+    """Those that ended with a process."""
+    for pk in DeletedAccount.objects.filter(done_at=None).values_list("pk", flat=True):
+        unless_waiting(finish_deletion, pk)
+
+
+@chore(every=HOURLY)
+def tidy_exports() -> None:
+    Export.tidy()
 
 
 @chore(every=DAILY)

@@ -98,11 +98,11 @@ class Node:
 
     def replace(self, *others: Node) -> None:
         assert self.parent
-        place = self.parent.children.index(self)
-        for other in others:
-            other.parent = self.parent
-        self.parent.children[place : place + 1] = others
+        parent, place = self.parent, self.parent.children.index(self)
+        parent.children[place : place + 1] = others
         self.parent = None
+        for other in others:
+            other.parent = parent
 
 
 # Parsing
@@ -174,7 +174,7 @@ def _split(selector: str) -> list[str]:
 def _complex(selector: str) -> Matcher:
     matches, rest = _compound(selector)
     while rest:
-        found = re.match(r"\s*([>~])\s*|\s+", rest)
+        found = re.match(r"\s*([>~+])\s*|\s+", rest)
         assert found, f"cannot read the selector {selector!r} at {rest!r}"
         following, rest = _compound(rest[found.end() :])
         matches = _joined(matches, found.group(1) or " ", following)
@@ -188,11 +188,9 @@ def _joined(left: Matcher, combinator: str, right: Matcher) -> Matcher:
 def _reached(node: Node, combinator: str) -> Iterator[Node]:
     """The elements that stand to `node` as the combinator says."""
     parent = node.parent
-    if combinator == "~" and parent:
-        for sibling in parent.elements:
-            if sibling is node:
-                return
-            yield sibling
+    if combinator in {"~", "+"} and parent:
+        before = parent.elements[: parent.elements.index(node)]
+        yield from before if combinator == "~" else before[-1:]
     elif combinator == ">" and parent:
         yield parent
     elif combinator == " ":
@@ -225,10 +223,26 @@ def _in_brackets(selector: str) -> tuple[str, str]:
 
 
 def _function(name: str, inner: str) -> Matcher:
+    if name == "has" and inner[0] in "~+":
+        # What stands behind the element and is reached from it, which is marked for as long as one asks.
+        following = _complex(f".it-itself{inner}")
+        return lambda node: _behind(node, following)
     matches = _matcher(inner)
     if name == "not":
         return lambda node: not matches(node)
     return lambda node: any(map(matches, node.walk()))
+
+
+def _behind(node: Node, matches: Matcher) -> bool:
+    siblings = node.parent.elements if node.parent else [node]
+    kept = node.attributes.get("class")
+    node.attributes["class"] = f"{kept or ''} it-itself"
+    try:
+        return any(map(matches, siblings[siblings.index(node) + 1 :]))
+    finally:
+        del node.attributes["class"]
+        if kept is not None:
+            node.attributes["class"] = kept
 
 
 def _simple(found: re.Match[str]) -> Matcher:
@@ -337,6 +351,9 @@ def _put(style: str, target: Node, new: Node) -> None:
         target.children = []
         for child in new.children:
             target.append(child)
+    elif style == "beforebegin":
+        assert target.parent
+        target.replace(*[child for child in new.children if isinstance(child, Node)], target)
     elif style == "beforeend":
         for child in new.children:
             target.append(child)

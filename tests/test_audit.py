@@ -12,8 +12,21 @@ from django.urls import reverse
 from django.utils import timezone
 
 from rooms.audit_words import SENTENCES
-from rooms.models import AuditEntry, Invitation, Report, Role, Room, audit, people, restriction
+from rooms.models import (
+    AuditEntry,
+    Export,
+    Imported,
+    Invitation,
+    Report,
+    Role,
+    Room,
+    User,
+    audit,
+    people,
+    restriction,
+)
 from rooms.models.audit import Kind
+from rooms.models.leaving import delete_account
 from rooms.models.restriction import UNTIL_LIFTED
 from tests.factories import make_room, make_user, say
 from tests.markup import text
@@ -24,7 +37,7 @@ if TYPE_CHECKING:
     from django.test import Client
     from pytest_django import Settings
 
-    from rooms.models import Place, User
+    from rooms.models import Place
 
 AUDIT = "/place/audit/"
 
@@ -39,6 +52,8 @@ def everything(alice: User, bob: User, room: Room, place: Place) -> dict[Kind, C
     room.add(member)
     message, reported = say(room, member, "one", "two")
     invitation = Invitation.make(by=alice)
+    leaving, brought = make_user("flo"), User.objects.create(username="gil", password="!")
+    Imported.objects.create(foreign_id="slack-U1", user=brought)
 
     def close() -> None:
         Report.make(reported, by=bob, reason="rude")
@@ -50,6 +65,9 @@ def everything(alice: User, bob: User, room: Room, place: Place) -> dict[Kind, C
         Kind.OPENED: lambda: people.reactivate(other, by=alice),
         Kind.BANNED: lambda: people.ban(other, by=alice, reason="spam", messages=True),
         Kind.UNBANNED: lambda: people.lift_ban(other, by=alice),
+        Kind.DELETED: lambda: delete_account(leaving, by=alice),
+        Kind.LINK: lambda: Imported.note_link(brought, by=alice),
+        Kind.COPIED: lambda: Export.ask(alice, room),
         Kind.INVITED: lambda: Invitation.make(by=alice, role=Role.GUEST),
         Kind.REVOKED: lambda: invitation.revoke(by=alice),
         Kind.PLACE: lambda: place.change(by=alice, sign_up="open", name="Elsewhere"),

@@ -24,9 +24,12 @@ from django.contrib.messages import ERROR, get_messages
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from rooms import urls
+from rooms import disk, urls
 from rooms.models import (
+    Export,
+    Imported,
     Invitation,
     Place,
     Preview,
@@ -110,6 +113,10 @@ POST  member-moderator        +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-
 POST  member-moderator/guest  ------0>>  00--0-0>>  ------0>>  ------0>>  00--0-0>>
 GET   member-remove           +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
 POST  member-remove           +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
+GET   room-keeping            +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  0000000>>
+POST  room-keeping            +++---0>>  00+-0-0>>  !!!---0>>  +++---0>>  0000000>>
+GET   room-export             +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00++0+0>>
+POST  room-export             +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00++0+0>>
 POST  member-remove/for-good  +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
 GET   member-mute             +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
 POST  member-mute             +++---0>>  00+-0-0>>  +++---0>>  +++---0>>  00--0-0>>
@@ -161,6 +168,20 @@ POST  person-factor/admin     +--->>  +--->>
 POST  person-factor/self      ---->>  ---->>
 GET   place-factor            ++-->>  ++-->>
 POST  place-factor            +--->>  +--->>
+GET   person-delete           ++-->>  ++-->>
+GET   person-delete/owner     +--->>  +--->>
+POST  person-delete           ++-->>  ++-->>
+POST  person-delete/admin     +--->>  +--->>
+POST  person-delete/owner     +--->>  +--->>
+POST  person-delete/self      ++-->>  ++-->>
+POST  person-claim            ++-->>  ++-->>
+GET   place-data              ++-->>  ++-->>
+POST  place-data              ++-->>  ++-->>
+GET   account-data            ++++>>  ++++>>
+POST  account-data            ++++>>  ++++>>
+GET   account-delete          ++++>>  ++++>>
+POST  account-delete          ++++>>  ++++>>
+GET   export-file             00+0>>  00+0>>
 GET   person-ban              ++-->>  ++-->>
 POST  person-ban              ++-->>  ++-->>
 POST  person-ban/lift         ++-->>  ++-->>
@@ -245,6 +266,8 @@ class Scene:
     clients: dict[str, Client] = field(default_factory=dict)
     invitation: Any = None
     picture: str = ""  # the key of what a link shows
+    export: int = 0  # the key of a copy that the member asked for
+    brought: Any = None  # somebody from elsewhere
     report: int = 0  # of what was said in an open room
 
     @classmethod
@@ -281,11 +304,21 @@ class Scene:
         clients = {name: signed_in(person) for name, person in people.items()}
         User.objects.filter(pk=people["deactivated"].pk).update(is_active=False)
         picture = PreviewPicture.of(Picture(files.picture("WEBP"), 8, 6))
+        export = Export.objects.create(
+            user=people["member"],
+            state=Export.State.READY,
+            finished_at=timezone.now(),
+            name="x" * 40,
+        )
+        disk.full(export.path).parent.mkdir(exist_ok=True)
+        disk.full(export.path).touch()
+        brought = User.objects.create(username="brought", password="!")
+        Imported.objects.create(foreign_id="slack-U1", user=brought)
         message = rooms["open"].messages.select_related("room").get(number=MESSAGE)
         Report.make(message, by=people["guest"], reason="rude")
         invitation = Invitation.make(by=people["owner"])
         report = Report.objects.get().pk
-        return cls(people, rooms, clients, invitation, picture.key, report)
+        return cls(people, rooms, clients, invitation, picture.key, export.pk, brought, report)
 
     def client(self, who: str) -> Client:
         return self.clients.get(who) or Client()
@@ -395,6 +428,14 @@ REQUESTS = {
     "place-factor": with_form(second_factor="nobody"),
     "provider-login": Request(lambda *_: ["oidc"]),  # no provider is configured
     "provider-callback": Request(lambda *_: ["oidc"]),
+    "person-claim": Request(lambda scene, _who: [scene.brought.pk], done="/password/reset/key/"),
+    "person-delete": at("other", username="other"),
+    "person-delete/admin": at("other-admin", username="other-admin"),
+    "person-delete/owner": at("other-owner", username="other-owner"),
+    "person-delete/self": at("self", username="self"),
+    "place-data": with_form(keep="ever"),
+    "room-keeping": with_form(keep="ever"),
+    "export-file": Request(lambda scene, _who: [scene.export]),
     "invitation-qr": of_invitation,
     "invitation-revoke": of_invitation,
     "invited": Request(lambda scene, _who: [scene.invitation.token]),
@@ -433,7 +474,7 @@ def asked(scene: Scene, line: str, who: str, room: Room | None = None) -> str:
     if method == "GET":  # whose form would be a part of its address
         data = {name: value for name, value in data.items() if name != "files"}
     answer: Answer = ask(address, data)
-    if verb in {"file", "thumbnail"} and answer.streaming:
+    if verb in {"file", "thumbnail", "export-file"} and answer.streaming:
         async_to_sync(read_to_the_end)(answer)  # which closes the file
     return letter(answer, request.done)
 

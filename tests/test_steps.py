@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from datetime import timedelta
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.template.loader import render_to_string
 from django.test import TestCase
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -28,11 +30,11 @@ from hypothesis.stateful import (
 )
 
 from rooms.live import fragments, threads
-from rooms.live.connections import OpenRoom, Reader
+from rooms.live.connections import TRY_AGAIN_LATER, OpenRoom, Reader
 from rooms.live.consumers import catch_up
 from rooms.live.fragments import Variant
 from rooms.live.hub import Hub
-from rooms.models import Message, Room, RoomDetails, Row, announcements
+from rooms.models import Message, Room, RoomDetails, Row, announcements, retention
 from tests.cast import signed_in
 from tests.factories import make_room, say
 from tests.page import Page, fragment, rows_of
@@ -68,7 +70,16 @@ def with_row(rows: list[str], data: dict[str, Any]) -> list[str]:
     new = rows_of(fragment(fragments.row(row, VARIANT)))
     if row.posted_version == row.version:
         return [*rows, *new]
-    return [new[-1] if f' id="m{row.number}"' in old else old for old in rows]
+    rows = [new[-1] if f' id="m{row.number}"' in old else old for old in rows]
+    begins = row.previous_at is None and rows[:1] == new[-1:]
+    return [new[0], *rows] if begins else rows
+
+
+def with_details(rows: list[str], data: dict[str, Any]) -> list[str]:
+    """The rows after a step that brings what the room says of itself."""
+    last = data["first"] - 1
+    at = next((place for place, row in enumerate(rows) if f' id="m{last}"' in row), -1)
+    return rows[at + 1 :]
 
 
 def titled(data: dict[str, Any]) -> str:
@@ -88,6 +99,7 @@ class Socket:
     def __init__(self, user: User) -> None:
         self.reader = Reader(user.pk, "", VARIANT)
         self.frames: list[str] = []
+        self.ended = False
 
     def push_steps(self, steps: Sequence[Step], frames: Sequence[Frame]) -> None:
         self.frames.extend(frame.text for frame in frames)
@@ -111,7 +123,8 @@ class Socket:
         raise AssertionError("nobody restarts here")
 
     def end(self, code: int) -> None:
-        raise AssertionError(f"closed with {code}")
+        assert code == TRY_AGAIN_LATER
+        self.ended = True  # once what it was sent has arrived
 
 
 @dataclass(eq=False)
@@ -162,7 +175,8 @@ class Rooms(RuleBasedStateMachine):
         rows, title = self.states[before], self.titles[before]
         for event in self.rung[heard:]:  # one change may be several steps
             rows = with_row(rows, event["row"]) if event["row"] else rows
-            title = titled(event["details"]) if event["details"] else title
+            if details := event["details"]:
+                rows, title = with_details(rows, details), titled(details)
             self.states[event["version"]], self.titles[event["version"]] = rows, title
         assert self.states[self.room.version] == rendered(self.room)
 
@@ -204,6 +218,15 @@ class Rooms(RuleBasedStateMachine):
         if message := self._some_message(data):
             change = message.pin if pinned else message.unpin
             self._change(lambda: change(by=self.people[0]))
+
+    @rule(data=st.data())
+    def grow_old(self, data: st.DataObject) -> None:
+        """Some of the first messages are removed, since they are too old."""
+        if standing := self.room.messages.count():
+            now, some = timezone.now() + timedelta(days=2), data.draw(st.integers(1, standing))
+            self._change(lambda: retention.change_rule(self.room, 1))
+            self._change(lambda: retention.remove_old_messages(self.room, now, at_once=some))
+            self._change(lambda: retention.change_rule(self.room, None))
 
     @rule(name=st.sampled_from(["Workbench", "Bench <3", "Werkbank"]))
     def rename(self, name: str) -> None:
@@ -279,6 +302,8 @@ class Rooms(RuleBasedStateMachine):
         reading = self._some_reading(data)
         if reading.socket and reading.socket.frames:
             self._receive(reading, reading.socket.frames.pop(0))
+        elif reading.socket and reading.socket.ended:
+            reading.socket = None
 
     @rule(data=st.data())
     def answered(self, data: st.DataObject) -> None:
@@ -309,20 +334,24 @@ class Rooms(RuleBasedStateMachine):
             self._shows_all_or_is_about_to(page)
 
     def _shows_all_or_is_about_to(self, page: Page) -> None:
-        """All messages up to the cursor, once, in order; one that lags behind has changed after it."""
-        posted = self.room.messages.filter(posted_version__lte=page.cursor).order_by("number")
-        assert page.numbers == [message.number for message in posted]
-        shown = [row for row in page.rows if 'class="day"' not in row]
+        """All messages up to the cursor, once, in order; one that lags behind has changed since or was
+        removed."""
         claimed = [row for row in self.states[page.cursor] if 'class="day"' not in row]
-        for message, row, claim in zip(posted, shown, claimed, strict=True):
-            assert row == claim or message.version > page.cursor
+        shown = [row for row in page.rows if 'class="day"' not in row]
+        removed = len(shown) - len(claimed)
+        assert all(number < self.room.first_number for number in page.numbers[:removed])
+        there = {each.number: each for each in self.room.messages.all()}
+        numbers, shown = page.numbers[removed:], shown[removed:]
+        for number, row, claim in zip(numbers, shown, claimed, strict=True):
+            assert f' id="m{number}"' in claim
+            assert row == claim or number not in there or there[number].version > page.cursor
 
     def teardown(self) -> None:
         """In the end all sockets are open, the hub has looked at the database, and all has arrived."""
         self.sweep()
         now = fresh(self.client, self.room)
         for reading in self.readings:
-            if reading.socket is None:
+            if reading.socket is None or reading.socket.ended:
                 self._connect(reading)
             while reading.socket and reading.socket.frames:
                 self._receive(reading, reading.socket.frames.pop(0))

@@ -377,5 +377,5 @@ def missed(room_id: int, after: int, variant: Variant) -> Missed:
             posted = [step.row.number for step in steps if step.posts and step.row]
             return Missed(frames, max(posted, default=None))
     room, part = parts.current(room, variant)
-    whole = fragments.whole_list(part.html, room.version, part.older, room.slug, variant)
+    whole = fragments.whole_list(part.html, room.version, part.older, room.details, variant)
     return Missed([whole], part.last)

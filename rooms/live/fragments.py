@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ..context import RoomItem
-    from ..models import Quote, Reaction, Step
+    from ..models import Quote, Reaction, RoomDetails, Step
     from ..models.profile import Status
     from ..models.user import Look
 
@@ -67,7 +67,7 @@ ROW_GAPS = (
     "previews",
     "removal",
 )
-STEP_GAPS = ("version", "cursor", "row", "append_to", "title", "pins")
+STEP_GAPS = ("version", "cursor", "row", "append_to", "title", "pins", "removed", "day_at", "day")
 PEOPLE_SHOWN = (
     50  # of more there is only the number: everybody would be sent the list with each change
 )
@@ -308,18 +308,19 @@ def _step(step: Step, variant: Variant) -> SafeString:
     elif step.row is not None:
         swap = f"outerHTML:{_at(reached, f'~#scroll #m{step.row.number}')},.trash"
         gaps["row"] = _row(step.row, swap)
+        if step.row.previous_at is None:  # it may have become the first: see models/retention.py
+            number = step.row.number
+            place = f"~#scroll>#messages>ol>#m{number}:not(.day + #m{number})"
+            gaps["day_at"] = mark_safe(f"{_at(reached, place)},.trash")
+            gaps["day"] = _day(step.row)
     if step.details is not None:
         if (
             not step.details.direct
         ):  # that is called otherwise by each of its people, and never anew
-            title_at = f"{_at(reached, '~.bar>#room-title')},.trash"
-            gaps["title"] = render_to_string(
-                "rooms/_title.html", {"details": step.details, "swap": mark_safe(title_at)}
-            )
-        pins_at = f"{_at(reached, '~.bar>.tools>.pins')},.trash"
-        gaps["pins"] = render_to_string(
-            "rooms/_pins.html", {"details": step.details, "swap": mark_safe(pins_at)}
-        )
+            gaps["title"] = _title(step.details, f"{_at(reached, '~.bar>#room-title')},.trash")
+        gaps["pins"] = _pins(step.details, f"{_at(reached, '~.bar>.tools>.pins')},.trash")
+        if step.details.first > 1:
+            gaps["removed"] = mark_safe(_removed(reached, step.details.first))
     shape = mould(
         "stream/step.html",
         STEP_GAPS,
@@ -327,8 +328,42 @@ def _step(step: Step, variant: Variant) -> SafeString:
         replaced="row" in gaps and "append_to" not in gaps,
         titled="title" in gaps,
         pinned="pins" in gaps,
+        shortened="removed" in gaps,
+        begun="day" in gaps,
     )
     return shape.fill(gaps)
+
+
+def _title(details: RoomDetails, swap: str) -> SafeString:
+    context = {"details": details, "swap": mark_safe(swap)}
+    return render_to_string("rooms/_title.html", context)
+
+
+def _pins(details: RoomDetails, swap: str) -> SafeString:
+    context = {"details": details, "swap": mark_safe(swap)}
+    return render_to_string("rooms/_pins.html", context)
+
+
+def _removed(reached: range, first: int) -> str:
+    """A selector for what stands before the room's first message: the last one that was removed and all
+    before it, and the way to older ones. Whatever page shows any of these shows that last one: one that
+    was away since before it was posted is given no steps, see `Room.steps_after`."""
+    last = f"#m{first - 1}"
+    of_list = (
+        last,
+        f"li:not(.kept):has(~ {last})",
+        f"#older:has(~ #m{first}):not(:has(~ .message ~ #m{first}))",
+    )
+    return ",".join(
+        [*(_at(reached, f"~#scroll>#messages>ol>{each}") for each in of_list), ".trash"]
+    )
+
+
+def _day(row: Row) -> SafeString:
+    """The day that the row opens, as in `rooms/_row.html`. In the active variant."""
+    at = timezone.localtime(row.created_at)
+    context = {"date": at.date().isoformat(), "day": date_format(at, _("l j F Y"))}
+    return render_to_string("stream/day.html", context)
 
 
 def frames(steps: Sequence[Step], variant: Variant) -> list[str]:
@@ -342,13 +377,21 @@ def frames(steps: Sequence[Step], variant: Variant) -> list[str]:
 
 
 def whole_list(
-    shown: SafeString, version: int, older: int | None, slug: str, variant: Variant
+    shown: SafeString, version: int, older: int | None, details: RoomDetails, variant: Variant
 ) -> str:
     """Replaces everything that the page shows of the room by its newest messages, whatever its cursor."""
     with variant.active():
         return render_to_string(
             "stream/whole.html",
-            {"rows": shown, "version": version, "older": older, "slug": slug},
+            {
+                "rows": shown,
+                "version": version,
+                "older": older,
+                "slug": details.slug,
+                "details": details,
+                "title": "" if details.direct else _title(details, "main>.bar>#room-title"),
+                "pins": _pins(details, "main>.bar>.tools>.pins"),
+            },
         )
 
 
@@ -428,17 +471,27 @@ def fresh_menu(variant: Variant) -> str:
         return render_to_string("rooms/_menu_frame.html", {"swap": True})
 
 
-def history_rows(
-    shown: SafeString, slug: str, older: int | None, newer: int | None, language: str
+def history_rows(  # noqa: PLR0917
+    shown: SafeString,
+    slug: str,
+    older: int | None,
+    newer: int | None,
+    language: str,
+    kept_days: int | None = None,
 ) -> str:
-    """A page of the past as rows, with links to what is before and after these numbers."""
-    return _link("older", slug, older, language) + shown + _link("newer", slug, newer, language)
+    """A page of the past as rows, with links to what is before and after these numbers, or a line that
+    says why there is nothing before them."""
+    before = _link("older", slug, older, language, kept_days)
+    return before + shown + _link("newer", slug, newer, language)
 
 
 @lru_cache(maxsize=1_000)
-def _link(name: str, slug: str, number: int | None, language: str) -> SafeString:
+def _link(
+    name: str, slug: str, number: int | None, language: str, kept_days: int | None = None
+) -> SafeString:
+    context = {"slug": slug, name: number, "details": {"kept_days": kept_days}}
     with translation.override(language):
-        return render_to_string(f"rooms/_{name}.html", {"slug": slug, name: number})
+        return render_to_string(f"rooms/_{name}.html", context)
 
 
 def reconnect(slug: str, variant: Variant) -> str:

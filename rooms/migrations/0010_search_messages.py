@@ -3,7 +3,7 @@ from typing import Any
 
 from django.db import migrations
 
-from rooms.models.searching.reindex import reindex
+from rooms.models.searching.reindex import index_before_files
 
 logger = logging.getLogger("rooms.search")
 
@@ -11,7 +11,7 @@ logger = logging.getLogger("rooms.search")
 def fill(apps: Any, schema_editor: Any) -> None:
     """What was said so far; if it is interrupted, it goes on with what is missing."""
     done = told = 0
-    for size, _last in reindex(everything=False):
+    for size, _last in index_before_files():
         done += size
         if done - told >= 100_000:
             told = done

@@ -17,7 +17,10 @@ from .errors import (
     TooManyPeople,
     TryLater,
 )
+from .export import Export
+from .imported import Imported
 from .invitation import Invitation
+from .leaving import DeletedAccount
 from .membership import Membership
 from .message import Message, Row
 from .permissions import PlaceStanding, Role, Standing
@@ -38,9 +41,12 @@ __all__ = [
     "AuditEntry",
     "Ban",
     "Chore",
+    "DeletedAccount",
+    "Export",
     "File",
     "FileRefused",
     "History",
+    "Imported",
     "Invitation",
     "KeyUsed",
     "LinkPreview",

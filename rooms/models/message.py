@@ -445,6 +445,18 @@ class Message(models.Model):
             room.announce(message.as_row(room, message.author))
         return True
 
+    def take_back_all(self, user: int, room: Room) -> None:
+        """Have no reaction of theirs under the message any more. Under `changing()`, of the message as it
+        is now, with its author and its original loaded."""
+        left = [
+            (emoji, [each for each in users if each != user])
+            for emoji, users in self.reactions or []
+        ]
+        self.reactions = [(emoji, users) for emoji, users in left if users] or None
+        self.version = room.step()
+        self.save(update_fields=["reactions", "version"])
+        room.announce(self.as_row(room, self.author))
+
     def pin(self, *, by: User) -> bool:
         """Have it among the room's pinned messages, the newest of them. Raises `MessageRefused` or
         `PermissionDenied`; harmless if repeated. Returns whether anything has changed."""

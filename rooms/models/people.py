@@ -76,7 +76,7 @@ def reactivate(person: User, *, by: User) -> None:
     Raises `PermissionDenied`."""
     with transaction.atomic():
         now, standing = _locked(person, by)
-        demand(standing.may_manage_person(now.role))
+        demand(standing.may_manage_person(now.role) and not hasattr(now, "deletion"))
         banned = Ban.objects.filter(user=now).delete()[0]
         if banned or not now.is_active:
             audit.record(audit.Kind.UNBANNED if banned else audit.Kind.OPENED, by=by, whom=now)

@@ -248,6 +248,12 @@ class Standing:
         return self.may_manage
 
     @property
+    def may_export(self) -> bool:
+        """Take a copy of all that was said along: whoever answers for the room, and in a direct
+        conversation each of its people."""
+        return self.belongs if self.direct else self.may_manage
+
+    @property
     def may_make_private(self) -> bool:
         """Those who belong to it, of whom one at least has to be there to arrange it then."""
         return self.may_manage and self.belongs

@@ -51,6 +51,16 @@ class Place(models.Model):
         choices=Requirement,
         default=Requirement.NOBODY,
     )
+    keep_days = models.PositiveIntegerField(
+        null=True,
+        help_text=_("Days that messages are kept where a room has no rule of its own."),
+    )
+    removes_messages = models.BooleanField(
+        _("messages go with their author's account"),
+        default=False,
+        db_default=False,
+        help_text=_("If not, they stay, by somebody who is called “Deleted account”."),
+    )
     file_limit = models.PositiveIntegerField(
         _("largest file"),
         blank=True,

@@ -158,7 +158,9 @@ def store(message: Message) -> bool:
     statement, values = MESSAGE, _values(message)
     if index.is_postgresql():  # in the same statement: a second one is a second way there and back
         statement = INDEXED_MESSAGE
-        words = index.vector(message.room_id, message.author_id, message.body)
+        words = index.vector(
+            message.room_id, message.author_id, message.body, files=bool(message.files)
+        )
         values += [message.room_id, _value(message.created_at), words]
     with connection.cursor() as cursor:
         cursor.execute(statement, values)

@@ -57,6 +57,7 @@ _REACTIONS = _OF_MESSAGE.index("reactions")
 _OF_ROOM = (
     *("name", "topic", "private", "archived_at", "moderators_only", "version", "details_version"),
     *("last_number", "last_author_id", "last_at", "run", "pins", "slow_mode"),
+    *("first_number", "kept_days"),
 )
 END = 1 << 62  # above every number
 RESERVED_SLUGS = frozenset({"new", "list"})  # addresses of their own under /rooms/
@@ -76,6 +77,8 @@ class RoomDetails:
     direct: bool = False
     pins: int = 0  # messages that are pinned
     slow_mode: int = 0  # seconds between two messages of one person
+    first: int = 1  # the number of the first message that was not removed for its age
+    kept_days: int | None = None  # how long messages are kept, for ever if None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,26 @@ class Room(models.Model):
         default=0, db_default=0, help_text=gettext_lazy("How many of its messages are pinned.")
     )
 
+    keep_days = models.PositiveIntegerField(
+        null=True,
+        help_text=gettext_lazy(
+            "Days that messages are kept here by the room's own rule, for ever if 0; as the place says"
+            " if it has none."
+        ),
+    )
+    kept_days = models.PositiveIntegerField(
+        null=True, help_text=gettext_lazy("Days that messages are kept, whoever said so.")
+    )
+    first_number = models.PositiveBigIntegerField(
+        default=1,
+        db_default=1,
+        help_text=gettext_lazy("Of the messages, those below were removed for their age."),
+    )
+    first_version = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        help_text=gettext_lazy("Room.version when the last of those had been posted."),
+    )
     slow_mode = models.PositiveIntegerField(
         gettext_lazy("slow mode"),
         default=0,
@@ -181,8 +204,9 @@ class Room(models.Model):
     # Making and arranging
 
     @classmethod
-    def make(cls, *, name: str, topic: str, private: bool, by: User) -> Room:
-        """Open a room with its maker in it as moderator.
+    def make(cls, *, name: str, topic: str, private: bool, by: User, brought: bool = False) -> Room:
+        """Open a room with its maker in it as moderator; it was `brought` from elsewhere if that was not
+        their doing.
 
         A private room's address ends in letters that cannot be guessed, so that an open room of the
         same name does not betray it by having to give way.
@@ -199,7 +223,8 @@ class Room(models.Model):
                 with transaction.atomic():
                     room.save(force_insert=True)
                     Membership.objects.create(room=room, user=by, is_moderator=True)
-                    audit.record(audit.Kind.ROOM_MADE, by=by, room=room, private=private)
+                    maker = None if brought else by
+                    audit.record(audit.Kind.ROOM_MADE, by=maker, room=room, private=private)
                     announcements.people_changed([by.pk])
                 return room
             except IntegrityError:
@@ -268,6 +293,8 @@ class Room(models.Model):
             self.direct,
             self.pins,
             self.slow_mode,
+            self.first_number,
+            self.kept_days,
         )
 
     def membership_of(self, user: User) -> Membership | None:
@@ -595,6 +622,7 @@ class Room(models.Model):
                         "archived_at",
                         "moderators_only",
                         "pins",
+                        *("keep_days", "kept_days", "first_number", "first_version"),
                         "slow_mode",
                     ]
                 )
@@ -643,7 +671,8 @@ class Room(models.Model):
             has_older, has_newer = len(older) > PAGE // 2, len(newer) > PAGE // 2
         elif after is not None:
             newer = _after.rows(self.pk, after)
-            shown, has_older, has_newer = newer[:PAGE], after > 0, len(newer) > PAGE
+            shown, has_older = newer[:PAGE], after >= self.first_number
+            has_newer = len(newer) > PAGE
         else:
             older = _before.rows(self.pk, END if before is None else before)
             shown, has_older, has_newer = older[:PAGE][::-1], len(older) > PAGE, before is not None
@@ -712,6 +741,8 @@ class Room(models.Model):
         room = changed[-1].room if changed else self
         if version > room.version:
             return None  # a cursor from before a restored backup, or an invented one
+        if version < room.first_version:
+            return None  # what was posted since and removed, the page can't tell from what stands
         names = reactions.names_in(message.reactions for message in changed)
         touched: list[tuple[int, Row | None]] = []
         for message in changed:

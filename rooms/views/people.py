@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from rooms.context import inside_of
 from rooms.forms import RoleForm
-from rooms.models import Ban, User
+from rooms.models import Ban, Imported, User
 from rooms.models import people as verbs
 from rooms.models.people import LastOwner
 from rooms.models.permissions import PlaceStanding, demand
@@ -45,7 +45,7 @@ def _named(query: str) -> QuerySet[User]:
     # SQLite knows capitals of ASCII alone, so others are tried as somebody may have written them.
     for spelling in {query, query.lower(), query.upper(), query.title()}:
         wanted |= Q(display_name__icontains=spelling) | Q(username__icontains=spelling)
-    return User.objects.filter(wanted).order_by(name, "pk")
+    return User.objects.filter(wanted, deletion=None).order_by(name, "pk")
 
 
 @require_GET
@@ -62,7 +62,7 @@ def people(request: AuthenticatedHttpRequest) -> HttpResponse:
 @login_required
 def person(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """One of them: what they are, to be changed by those who may."""
-    inside, found = _manager(request), get_object_or_404(User, pk=pk)
+    inside, found = _manager(request), get_object_or_404(User, pk=pk, deletion=None)
     may_manage = inside.may_manage_person(found.role)
     data = request.POST if request.method == "POST" else None
     form = RoleForm(data, roles=inside.roles_to_give, initial={"role": found.role})
@@ -83,6 +83,7 @@ def person(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "form": form,
         "may_manage": may_manage,
         "rooms": found.memberships.count(),
+        "unclaimed": Imported.unclaimed(found),
         "ban": Ban.objects.in_force().filter(user=found).first(),
     }
     return render(request, "rooms/person.html", context, status=status)
@@ -93,7 +94,7 @@ def person(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 def activity(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Close somebody's account, or open it again, after saying what that means. The form says which of
     the two was asked for: by the time it comes, another may have done it."""
-    inside, found = _manager(request), get_object_or_404(User, pk=pk)
+    inside, found = _manager(request), get_object_or_404(User, pk=pk, deletion=None)
     demand(inside.may_manage_person(found.role), _only_owners())
     context: dict[str, Any] = {"person": found}
     if request.method == "GET":

@@ -113,7 +113,10 @@ def room(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     _room, part = parts.current(found, variant, before=before, after=after)
     older = part.older if after is None else None
     newer = part.newer if before is None else None
-    return HttpResponse(fragments.history_rows(part.html, slug, older, newer, variant.language))
+    kept_days = found.kept_days if after is None else None
+    return HttpResponse(
+        fragments.history_rows(part.html, slug, older, newer, variant.language, kept_days)
+    )
 
 
 def room_page(

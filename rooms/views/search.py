@@ -60,6 +60,7 @@ class Asked:
     since: str
     until: str
     order: str
+    files: bool
 
     @classmethod
     def by_request(cls, request: HttpRequest) -> Asked:
@@ -73,6 +74,7 @@ class Asked:
             since=given("since", 20).strip(),
             until=given("until", 20).strip(),
             order=BEST if request.GET.get("order") == BEST else NEWEST,
+            files=request.GET.get("has") == "file",
         )
 
     def address(self, **more: str) -> str:
@@ -84,6 +86,7 @@ class Asked:
             "since": self.since,
             "until": self.until,
             "order": "" if self.order == NEWEST else self.order,
+            "has": "file" if self.files else "",
             **more,
         }
         query = QueryDict(mutable=True)
@@ -92,7 +95,7 @@ class Asked:
 
     @property
     def filtered(self) -> bool:
-        return bool(self.room or self.by or self.since or self.until)
+        return bool(self.room or self.by or self.since or self.until or self.files)
 
 
 class NoDateError(ValueError):
@@ -105,7 +108,7 @@ class Hit(NamedTuple):
     message: Message
     room_name: str
     body: SafeString
-    files: str  # what they are called, if it has nothing else
+    files: str  # what they are called
     at: datetime
     moment: str
 
@@ -132,11 +135,11 @@ def messages(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 def _answer(request: AuthenticatedHttpRequest, asked: Asked, query: Query) -> dict[str, Any]:
     """What was found, or a sentence in its place."""
-    if not (query.phrases or query.authors or query.rooms or asked.filtered):
+    if not (query.phrases or query.authors or query.rooms or query.files or asked.filtered):
         only_without = bool(query.without)
         return {"problem": _("Say also what to look for.")} if only_without else {"hints": True}
     try:
-        filters = Filters(asked.room, asked.by, *moments(asked), asked.order)
+        filters = Filters(asked.room, asked.by, *moments(asked), asked.order, asked.files)
     except NoDateError as error:
         return {"problem": str(error)}
     if too_many(request.user):
@@ -206,7 +209,7 @@ def _hits(user: User, found: Found, phrases: Sequence[Phrase]) -> list[Hit]:
             message,
             direct.get(message.room_id) or message.room.name,
             shown(to_html(message.body), phrases),
-            "" if message.body else ", ".join(file.name for file in files_of(message.files)),
+            ", ".join(file.name for file in files_of(message.files)),
             at,
             _moment(at, today),
         )

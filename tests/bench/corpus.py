@@ -104,7 +104,10 @@ def _store(batch: list[Message]) -> None:
     with transaction.atomic():
         Message.objects.bulk_create(batch)
         index.add_all(
-            [(each.pk, each.room_id, each.author_id, each.created_at, each.body) for each in batch]
+            [
+                (each.pk, each.room_id, each.author_id, each.created_at, each.body, False)
+                for each in batch
+            ]
         )
 
 

@@ -30,6 +30,8 @@ from playwright.sync_api import Page, Response, expect
 
 from rooms import urls
 from rooms.models import (
+    Export,
+    Imported,
     Invitation,
     Message,
     Place,
@@ -41,6 +43,7 @@ from rooms.models import (
     Room,
     User,
     restriction,
+    retention,
 )
 from rooms.models import people as people_verbs
 from rooms.models.preview import previews_of
@@ -132,6 +135,21 @@ def give_ways_in(connected: User, locked: User) -> None:
     RecoveryCodes.activate(locked)
     for person in (connected, locked):
         give_password(person)
+
+
+def data_of(ines: User, tomasz: User, noor: User, full: Room) -> dict[str, Any]:
+    """Copies of what there is, a room that keeps messages for a while, somebody from elsewhere."""
+    Export.objects.create(
+        user=ines, room=full, name="of-pages", state=Export.State.READY, total=70, size=123_456,
+        finished_at=timezone.now(),
+    )  # fmt: skip
+    Export.objects.create(user=noor, name="of-noor", state=Export.State.MAKING, total=9, done=4)
+    aged = factories.make_room("Pages aged", ines, tomasz)
+    factories.say(aged, tomasz, "what is left")
+    retention.change_rule(aged, 30)
+    brought = User.objects.create(username="brought-pages", password="!", display_name="Ada L")
+    Imported.objects.create(foreign_id="slack-pages", user=brought)
+    return {"aged": aged.slug, "brought": brought}
 
 
 def tell(person: User) -> None:
@@ -243,6 +261,7 @@ def arrange() -> Scene:
     return Scene(
         {
             **people,
+            **data_of(ines, tomasz, noor, full),
             "place": place,
             "full": full.slug,
             "mine": mine.number,
@@ -352,6 +371,12 @@ def sent(*filled: tuple[str, str], button: str) -> Doing:
         return navigation.value
 
     return do
+
+
+def ninety_days(page: Page) -> Response | None:
+    """And no word that what is older may go."""
+    page.get_by_role("radio", name="For so many days:").check()
+    return sent(("Days", "90"), button="Save")(page)
 
 
 def without_token(page: Page) -> Response | None:
@@ -541,6 +566,17 @@ CASES = [
     Case("second factor of others", "ines", "/place/second-factor/"),
     Case("deactivation", "ines", "/place/people/{tomasz.pk}/account/"),
     Case("reactivation", "ines", "/place/people/{gone.pk}/account/"),
+    Case("deletion of a person", "ines", "/place/people/{tomasz.pk}/delete/"),
+    Case("data of the place", "ines", "/place/data/"),
+    Case("data of the place with mistakes", "ines", "/place/data/",
+         do=ninety_days),
+    Case("one's data", "tomasz", "/accounts/data/"),
+    Case("one's data while a copy is made", "noor", "/accounts/data/"),
+    Case("deletion of one's account", "nobody", "/accounts/delete/",
+         do=sent(("Password", factories.PASSWORD), button="Continue")),
+    Case("a person who was brought from elsewhere", "ines", "/place/people/{brought.pk}/"),
+    Case("a link for them", "ines", "/place/people/{brought.pk}/",
+         do=sent(button="Make a link")),
     Case("banned", "", "/accounts/login/", 403,
          do=sent(("Username or e-mail", "banned-pages"), ("Password", factories.PASSWORD),
                  button="Sign in")),
@@ -604,6 +640,10 @@ CASES = [
     Case("room where only moderators write", "tomasz", "/rooms/{notices}/"),
     Case("room that one is not in", "tomasz", "/rooms/{outside}/"),
     Case("crowded room", "tomasz", "/rooms/{crowd}/", needs=("crowded",)),
+    Case("room that keeps messages for a while", "tomasz", "/rooms/{aged}/"),
+    Case("how long a room keeps messages", "ines", "/rooms/{full}/keeping/"),
+    Case("copy of a room", "ines", "/rooms/{full}/export/"),
+    Case("copy of a direct conversation", "tomasz", "/rooms/{talk}/export/"),
     Case("past", "tomasz", "/rooms/{full}/?before=60"),
     Case("one message", "tomasz", "/rooms/{full}/30/"),
     Case("one message at the end", "tomasz", "/rooms/{full}/{mine}/"),
@@ -829,7 +869,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
         "home", "manifest", "reader-style", "composer-input", "connection-lost", "menu-lost",
         "not-replying", "poller", "pasted", "message-reply", "message-pin", "changes", "token-revoke",
         "preview-picture", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
-        "file", "thumbnail", "files-of-plain",
+        "file", "thumbnail", "files-of-plain", "export-file", "person-claim",
         "invitation-qr", "member-moderator", "news", "unread-read",
         "face", "portrait", "picture",
         "sessions-end",

@@ -1,4 +1,5 @@
-"""The index: for each message that is there to be read, its words, where they stand, room and author.
+"""The index: for each message that is there to be read, its words, where they stand, room and author,
+and whether it has files.
 
 It changes in the transaction that changes the message: what is stored is found, and what is deleted is
 not. SQLite has it as an FTS5 table whose `rowid` is the message's key; PostgreSQL as a table with a
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PLACES = 16_383  # PostgreSQL numbers no more; a message has fewer
 FILLER = "_"  # no word is or begins so
+FILES = "_f"  # what each message with files has in the index among its words
 
 FTS5_ADDED = "INSERT OR REPLACE INTO rooms_search (rowid, words) VALUES (%s, %s)"
 # Whoever takes a message's row away, by whatever way, takes it out of the index. In PostgreSQL the
@@ -49,20 +51,27 @@ def author_word(author: int) -> str:
     return f"_a{author}"
 
 
-def document(room: int, author: int, body: str) -> str:
+def _about(room: int, author: int, *, files: bool) -> tuple[str, ...]:
+    """What is to be found of a message besides what it says."""
+    about = room_word(room), author_word(author)
+    return (*about, FILES) if files else about
+
+
+def document(room: int, author: int, body: str, *, files: bool = False) -> str:
     """A message as SQLite indexes it."""
     found = (word or FILLER for word in words(body)[:PLACES])
-    return " ".join((room_word(room), author_word(author), FILLER, *found))
+    return " ".join((*_about(room, author, files=files), FILLER, *found))
 
 
-def vector(room: int, author: int, body: str) -> str:
+def vector(room: int, author: int, body: str, *, files: bool = False) -> str:
     """A message as PostgreSQL indexes it: each word with the places where it stands."""
     places: dict[str, list[str]] = {}
     for place, word in enumerate(words(body)[:PLACES], start=1):
         if word != LEFT_OUT:
             places.setdefault(word, []).append(str(place))
     found = [f"'{word}':{','.join(standing)}" for word, standing in places.items()]
-    return " ".join((f"'{room_word(room)}'", f"'{author_word(author)}'", *found))
+    about = (f"'{word}'" for word in _about(room, author, files=files))
+    return " ".join((*about, *found))
 
 
 def is_postgresql() -> bool:
@@ -71,24 +80,28 @@ def is_postgresql() -> bool:
 
 def add(message: Message) -> None:
     """Have the message found by its words from now on, and no more by others."""
-    add_all([(message.pk, message.room_id, message.author_id, message.created_at, message.body)])
+    about = message.pk, message.room_id, message.author_id, message.created_at, message.body
+    add_all([(*about, bool(message.files))])
 
 
-def add_all(messages: Sequence[tuple[int, int, int, datetime, str]]) -> None:
-    """The same for several: key, room, author, moment and body of each."""
+def add_all(messages: Sequence[tuple[int, int, int, datetime, str, bool]]) -> None:
+    """The same for several: key, room, author, moment and body of each, and whether it has files."""
     with connection.cursor() as cursor:
         if is_postgresql():
             cursor.executemany(
                 TSVECTOR_ADDED,
                 [
-                    (pk, room, created_at, vector(room, author, body))
-                    for pk, room, author, created_at, body in messages
+                    (pk, room, created_at, vector(room, author, body, files=files))
+                    for pk, room, author, created_at, body, files in messages
                 ],
             )
             return
         cursor.executemany(
             FTS5_ADDED,
-            [(pk, document(room, author, body)) for pk, room, author, _at, body in messages],
+            [
+                (pk, document(room, author, body, files=bool(files)))
+                for pk, room, author, _at, body, files in messages
+            ],
         )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, connection, transaction
 
-from .index import author_word, is_postgresql, room_word
+from .index import FILES, author_word, is_postgresql, room_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -54,6 +54,7 @@ class Wanted:
     rooms: Sequence[int]  # those that the reader sees, or some of them
     narrow: bool  # whether the index is to be asked for them
     authors: Sequence[int] | None = None
+    files: bool = False  # only messages that have some
     since: datetime | None = None
     until: datetime | None = None
     below: int | None = None  # keys of messages
@@ -146,6 +147,8 @@ def fts5_expression(wanted: Wanted) -> str:
     asked = [_fts5_phrase(phrase) for phrase in wanted.phrases]
     if wanted.authors is not None:
         asked.append(_fts5_any(f'"{author_word(author)}"' for author in wanted.authors))
+    if wanted.files:
+        asked.append(f'"{FILES}"')
     if wanted.narrow:
         asked.append(_fts5_any(f'"{room_word(room)}"' for room in wanted.rooms))
     expression = " AND ".join(asked)
@@ -195,6 +198,8 @@ def tsquery(wanted: Wanted) -> str:
     asked = [f"({_tsquery_phrase(phrase)})" for phrase in wanted.phrases]
     if wanted.authors is not None:
         asked.append(_tsquery_any(f"'{author_word(author)}'" for author in wanted.authors))
+    if wanted.files:
+        asked.append(f"'{FILES}'")
     if wanted.narrow:
         asked.append(_tsquery_any(f"'{room_word(room)}'" for room in wanted.rooms))
     if wanted.without:

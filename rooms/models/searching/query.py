@@ -4,6 +4,7 @@ kettle thermostat       both words, wherever they stand; the last one may go on
 "blue kettle"           just so, one after the other
 kettle -toaster         without that word; -"blue kettle" without that phrase
 from:bob in:lobby       by somebody, in a room; in quotes what has spaces: from:"Bob Baker"
+has:file                only messages that have a file
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ PREFIX_LENGTH = 2  # characters of a word that may go on: of one there would be 
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»〝〞＂", '"'))
 _PART = re.compile(
     r"""
+    (?P<file>(?<!\S)has:files?(?!\S)) |
     (?P<without>(?<!\S)-(?=[^\s-]))?
     (?:(?<!\S)(?P<operator>from|in):(?=\S))?
     (?: "(?P<quoted>[^"]*)(?P<closed>"?) | (?P<bare>[^\s"]+) )
@@ -37,12 +39,14 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """All of `phrases`, none of `without`, by one of `authors` and in `rooms` as they are called."""
+    """All of `phrases`, none of `without`, by one of `authors` and in `rooms` as they are called; only
+    messages with `files` if it says so."""
 
     phrases: tuple[Phrase, ...] = ()
     without: tuple[Phrase, ...] = ()
     authors: tuple[str, ...] = ()
     rooms: tuple[str, ...] = ()
+    files: bool = False
 
 
 def parsed(text: str) -> Query:
@@ -51,7 +55,11 @@ def parsed(text: str) -> Query:
     phrases: dict[Phrase, None] = {}
     without: dict[Phrase, None] = {}
     named: dict[str, list[str]] = {"from": [], "in": []}
+    files = False
     for part in _PART.finditer(text):
+        if part["file"]:
+            files = True
+            continue
         said = part["quoted"] if part["quoted"] is not None else part["bare"]
         if part["operator"]:
             if name := said.strip():
@@ -60,7 +68,7 @@ def parsed(text: str) -> Query:
         is_last = part.end() == len(text) and not part["closed"] and not part["without"]
         if phrase := phrase_of(said, begun=is_last):
             (without if part["without"] else phrases)[phrase] = None
-    return Query(tuple(phrases), tuple(without), tuple(named["from"]), tuple(named["in"]))
+    return Query(tuple(phrases), tuple(without), tuple(named["from"]), tuple(named["in"]), files)
 
 
 def phrase_of(text: str, *, begun: bool) -> Phrase | None:

@@ -29,13 +29,15 @@ NEWEST, BEST = "newest", "best"
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a form adds to the words: a room's slug, a person's name, two moments and the order."""
+    """What a form adds to the words: a room's slug, a person's name, two moments, the order, and whether
+    only messages with files are wanted."""
 
     room: str = ""
     author: str = ""
     since: datetime | None = None
     until: datetime | None = None  # the first moment that is too late
     order: str = NEWEST
+    files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def search(
         rooms=rooms,
         narrow=narrow,
         authors=_authors(user, names) if names else None,
+        files=query.files or filters.files,
         since=filters.since,
         until=filters.until,
     )

@@ -1,0 +1,1 @@
+"""Bringing what was said elsewhere: who said it, where, and when."""
