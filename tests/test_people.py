@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from rooms.live.connections import SIGNED_OUT
-from rooms.models import Role, User
+from rooms.models import Role, Room, User
 from rooms.models import people as verbs
 from rooms.models.people import LastOwner
 from tests.cast import signed_in
@@ -22,9 +22,6 @@ from tests.sockets import in_db, new_process, watching
 
 if TYPE_CHECKING:
     from django.test import Client
-
-    from rooms.models import Room
-
 PEOPLE = "/place/people/"
 
 
@@ -182,6 +179,16 @@ def test_who_becomes_a_guest_moderates_no_more_and_the_eldest_succeeds(
     assert moderators == [["charlie"], ["alice"]]  # greta, who was there before, is a guest
     alice_client.post(person(bob), {"role": "member"})
     assert not bob.memberships.filter(is_moderator=True).exists()
+
+
+def test_conversations_with_others_are_not_counted(
+    alice_client: Client, bob: User, charlie: User
+) -> None:
+    """Nobody else learns that there are any."""
+    make_room("Shed", charlie, bob)
+    assert "in 1 room." in text(alice_client.get(person(bob)))
+    Room.direct_with([bob], by=charlie)
+    assert "in 1 room." in text(alice_client.get(person(bob)))
 
 
 # Accounts

@@ -82,7 +82,7 @@ def person(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "person": found,
         "form": form,
         "may_manage": may_manage,
-        "rooms": found.memberships.count(),
+        "rooms": found.memberships.filter(room__direct=False).count(),
         "unclaimed": Imported.unclaimed(found),
         "ban": Ban.objects.in_force().filter(user=found).first(),
     }
