@@ -7,10 +7,12 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from . import mail
 from .background import chore
 from .models import Attachment, LinkPreview, Shelf
 from .sessions import SessionStore
 
+EVERY_MINUTE = timedelta(minutes=1)
 HOURLY = timedelta(hours=1)
 DAILY = timedelta(days=1)
 TASKS_KEPT = timedelta(days=7)  # once done, or failed, for whoever looks why
@@ -40,3 +42,8 @@ def forget_unsent_files() -> None:
 def forget_stray_files() -> None:
     Attachment.forget_strays()
     Shelf.count_anew()
+
+
+@chore(every=EVERY_MINUTE)
+def send_mail() -> None:
+    mail.send_what_waits()

@@ -95,7 +95,7 @@ class Fragile:
     """A connection that fails in whatever it is told to."""
 
     def __init__(self, user: User, session: str, fails_in: str) -> None:
-        self.reader = Reader(user.pk, session, Variant("en", "UTC"))
+        self.reader, self.opened = Reader(user.pk, session, Variant("en", "UTC")), 0.0
         self.fails_in, self.failed, self.ended = fails_in, 0, 0
 
     def _maybe_fail(self, name: str) -> None:
@@ -111,6 +111,9 @@ class Fragile:
 
     def push_news(self, news: News) -> None:
         self._maybe_fail("push_news")
+
+    def push_sound(self) -> None:
+        self._maybe_fail("push_sound")
 
     def beat(self, version: int) -> None:
         self._maybe_fail("beat")

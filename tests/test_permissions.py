@@ -26,6 +26,7 @@ from django.test import Client
 from django.urls import reverse
 
 from rooms import urls
+from rooms.mail import unsubscribe_token
 from rooms.models import (
     Invitation,
     Place,
@@ -65,6 +66,10 @@ GET   room/past               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+
 GET   changes                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 GET   stream                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 GET   here                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   room-notifications      --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
+POST  room-notifications      --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
+GET   mention                 --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
+POST  mention                 --++-+0>>  00++0+0>>  ------0>>  --+---0>>  00++0+0>>
 GET   message                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 GET   message-unread          --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
 POST  message-unread          --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
@@ -152,6 +157,10 @@ GET   direct-new              ++++>>  ++++>>
 POST  direct-new              +++!>>  +++!>>
 GET   profile                 ++++>>  ++++>>
 POST  profile                 ++++>>  ++++>>
+GET   notifications           ++++>>  ++++>>
+POST  notifications           ++++>>  ++++>>
+GET   unsubscribe             ++++++  ++++++
+POST  unsubscribe             ++++++  ++++++
 GET   help                    ++++>>  ++++>>
 GET   preview-picture         ++++>>  ++++>>
 GET   manifest                ++++++  ++++++
@@ -299,6 +308,13 @@ REQUESTS = {
     "files-of-plain": of_upload,
     "file": of_named_file,
     "thumbnail": of_file,
+    "room-notifications": with_form(level="mentions"),
+    "mention": with_form(insert="other"),
+    "notifications": with_form(sound="calls", after="10"),
+    "unsubscribe": Request(
+        lambda scene, _who: [unsubscribe_token(scene.people["other"].pk)],
+        done="be sent no more mail",
+    ),
     "room-settings": with_form(name="Otherwise", topic=""),
     "room-archive": with_form(to="archive"),
     "room-archive/restore": with_form(to="restore"),

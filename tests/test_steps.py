@@ -86,7 +86,7 @@ class Socket:
     """Collects what the hub sends."""
 
     def __init__(self, user: User) -> None:
-        self.reader = Reader(user.pk, "", VARIANT)
+        self.reader, self.opened = Reader(user.pk, "", VARIANT), 0.0
         self.frames: list[str] = []
 
     def push_steps(self, steps: Sequence[Step], frames: Sequence[Frame]) -> None:
@@ -97,6 +97,9 @@ class Socket:
 
     def push_news(self, news: News) -> None:
         raise AssertionError("nobody sits in another room here")
+
+    def push_sound(self) -> None:
+        raise AssertionError("nobody chose a sound here")
 
     def beat(self, version: int) -> None:
         raise AssertionError("nobody beats here")

@@ -77,6 +77,7 @@ class Connection(Protocol):
     """
 
     reader: Reader
+    opened: float  # on the monotonic clock
 
     def push_steps(self, steps: Sequence[Step], frames: Sequence[Frame]) -> None:
         """Changes of the room, in order; `frames` are the same rendered for the reader's variant."""
@@ -86,6 +87,9 @@ class Connection(Protocol):
 
     def push_news(self, news: News) -> None:
         """What changed in the reader's list of rooms."""
+
+    def push_sound(self) -> None:
+        """Something is to be heard by the reader."""
 
     def beat(self, version: int) -> None:
         """The connection lives, and the room is at `version`."""

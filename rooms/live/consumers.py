@@ -103,6 +103,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
     channel_layer_alias = "none: the hub listens for all sockets of the process"
 
     reader: Reader
+    opened: float
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """As Channels' own, for a consumer that listens to its client alone: no task for each thing that
@@ -124,6 +125,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.room_id, self.slug = room.pk, room.slug
         self.reader = Reader(self.user.pk, session_key, variant_of(self.user, self.scope))
         self.allowance, self.last_frame, self.last_typing = float(FRAMES), time.monotonic(), 0.0
+        self.opened = self.last_frame
         self.held: list[Frame] | None = None
         self.outbox = Outbox(self.send)
         extension = self.scope.get("extensions", {}).get(FRAMES_EXTENSION)
@@ -275,6 +277,9 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     def push_news(self, news: News) -> None:
         self.push(Frame(news.as_html(self.reader.variant)))
+
+    def push_sound(self) -> None:
+        self.push(Frame(fragments.sound()))
 
     def beat(self, version: int) -> None:
         self.push(_alive(version))

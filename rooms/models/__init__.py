@@ -8,7 +8,9 @@ from .attachment import Attachment, File, Shelf
 from .chore import Chore
 from .errors import FileRefused, KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed, TooManyPeople
 from .invitation import Invitation
-from .membership import Membership
+from .mailing import MailSettings
+from .membership import Level, Membership
+from .mentions import Mention
 from .message import Message, Row
 from .permissions import PlaceStanding, Role, Standing
 from .place import Place
@@ -27,8 +29,11 @@ __all__ = [
     "History",
     "Invitation",
     "KeyUsed",
+    "Level",
     "LinkPreview",
+    "MailSettings",
     "Membership",
+    "Mention",
     "Message",
     "MessageRefused",
     "ModeratorsOnly",

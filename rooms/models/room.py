@@ -22,10 +22,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import metrics
-from . import announcements, direct, posting, quote, reactions, unread
+from . import announcements, direct, mentions, posting, quote, reactions, unread
 from .attachment import Attachment, files_of, shown_as_json
 from .errors import KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed, TooManyPeople
 from .membership import Membership
+from .mentions import mentions_of
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
 from .permissions import FINDS_ROOMS, MODERATES, Standing, demand
 from .prepared import Prepared
@@ -49,7 +50,7 @@ _OF_MESSAGE = (
     *("author_id", "author__display_name", "author__username"),
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
     *("files", "previews"),
-    *("reactions", "replies", "pinned_at", *quote.COLUMNS),
+    *("reactions", "replies", "pinned_at", "mentions", *quote.COLUMNS),
 )
 _REACTIONS = _OF_MESSAGE.index("reactions")
 _OF_ROOM = (
@@ -328,6 +329,7 @@ class Room(models.Model):
             ended, _by_model = Membership.objects.filter(room=self, user=user).delete()
             if not ended:
                 return
+            self.mentions.filter(user=user).delete()  # whoever goes is not called back
             self.appoint_eldest([self.pk])
             announcements.people_changed([user.pk])
             if not Standing.of(user, self, None).may_read:
@@ -385,6 +387,7 @@ class Room(models.Model):
         `ModeratorsOnly`, and `PermissionDenied` for who may not read the room. Nothing is stored then.
         """
         body, key = clean_body(body, may_be_empty=bool(files)), clean_key(key)
+        wanted = mentions.wanted_in(self.pk, body)
         with transaction.atomic():
             room = posting.locked_room(self.pk)
             if room is None:
@@ -403,6 +406,7 @@ class Room(models.Model):
             if not standing.belongs:
                 self._admit(author)
             original = None if reply is None else self._original(reply)
+            named = mentions.resolve(wanted, standing, self.pk) if wanted else mentions.NOBODY
             now = timezone.now()
             continues = (
                 room.last_author == author.pk
@@ -425,9 +429,12 @@ class Room(models.Model):
                 files=shown_as_json(chosen) if chosen else "",
                 reply_to=original,
                 thread=original and (original.thread or original),
+                mentions=named.kept,
             )
             if not posting.store(message):
                 return self._said(author, key, posted_digest, reply)
+            if named.shown:
+                named.store(message)
             if chosen:
                 Attachment.belong_to(message, chosen)
             rows, began = [message.as_row(self, author)], message.thread
@@ -588,7 +595,7 @@ class Room(models.Model):
         took most of the time of reading them."""
         number, version, posted_version, author, display_name, username, *words = values
         body, created_at, edited_at, deleted_at, continues, previous_at, *more = words
-        files, previews, reacted, replies, pinned_at, *original = more
+        files, previews, reacted, replies, pinned_at, mentioned, *original = more
         return Row(
             room=self.pk,
             slug=self.slug,
@@ -609,6 +616,7 @@ class Room(models.Model):
             quote=None if deleted_at else Quote.of_values(tuple(original)),
             replies=replies,
             pinned=pinned_at is not None,
+            mentions=mentions_of(mentioned),
         )
 
     def steps_after(self, version: int) -> list[Step] | None:

@@ -26,7 +26,7 @@ from ..live.people import everybody, named, named_with
 from ..models import Standing, announcements
 from ..models.membership import NO_DRAFT
 from ..models.unread import first_unread
-from . import shell
+from . import shell, sounds
 from .doors import SIGNED_OUT_PAGE, entered_or_404, live, reader_required, room_or_404
 from .reader import composer_urls
 from .shell import SHELLS, about, around
@@ -157,7 +157,7 @@ def room_page(
         **about(request, items.items, room.pk),
         **_about_people(people, room.slug, variant),
         "room_name": name,
-        "tab_title": fragments.tab_title(items.total, name, place_name),
+        "tab_title": fragments.tab_title(items.total, name, place_name, items.calls),
         "version": room.version,
         "rows": part.with_line(fragments.new_line(variant.language), new.shown)
         if new.shown
@@ -435,13 +435,15 @@ def _surroundings(request: AuthenticatedHttpRequest, room: Room) -> str:
     called = "" if listed else room.called_by(request.user)
     items = news.on_page(mine, room.pk, request.place.name, called)
     digest = blake2s(repr((people, items)).encode(), digest_size=8).hexdigest()
-    if request.GET.get("seen") == digest:
+    heard = sounds.heard(request, digest)
+    if not heard:
         return ""
     return (
         fragments.people(people.here, people.total, room.slug, variant)
         + fragments.typing(people.writing, variant)
         + items.as_html(variant)
-        + fragments.seen(digest)
+        + heard.sound
+        + fragments.seen(heard.seen)
     )
 
 
