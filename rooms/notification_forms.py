@@ -105,7 +105,7 @@ class NotificationsForm(forms.Form):
         ),
     )
     quiet_from = TimeField(gettext_lazy("No mail from"))
-    quiet_until = TimeField(gettext_lazy("until"))
+    quiet_until = TimeField(gettext_lazy("Until"))
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -17,6 +17,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.template.loader import render_to_string
 from django.test import TestCase
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -86,7 +87,7 @@ class Socket:
     """Collects what the hub sends."""
 
     def __init__(self, user: User) -> None:
-        self.reader, self.opened = Reader(user.pk, "", VARIANT), 0.0
+        self.reader, self.opened = Reader(user.pk, "", VARIANT), timezone.now()
         self.frames: list[str] = []
 
     def push_steps(self, steps: Sequence[Step], frames: Sequence[Frame]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from ..models import Step
     from .fragments import Person, Variant
@@ -77,7 +78,7 @@ class Connection(Protocol):
     """
 
     reader: Reader
-    opened: float  # on the monotonic clock
+    opened: datetime
 
     def push_steps(self, steps: Sequence[Step], frames: Sequence[Frame]) -> None:
         """Changes of the room, in order; `frames` are the same rendered for the reader's variant."""

@@ -16,7 +16,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from .. import metrics
@@ -42,6 +42,7 @@ from .threads import in_db, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from ..models import Step
     from ..models.entrance import OpenedRoom
@@ -103,7 +104,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
     channel_layer_alias = "none: the hub listens for all sockets of the process"
 
     reader: Reader
-    opened: float
+    opened: datetime
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """As Channels' own, for a consumer that listens to its client alone: no task for each thing that
@@ -125,7 +126,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         self.room_id, self.slug = room.pk, room.slug
         self.reader = Reader(self.user.pk, session_key, variant_of(self.user, self.scope))
         self.allowance, self.last_frame, self.last_typing = float(FRAMES), time.monotonic(), 0.0
-        self.opened = self.last_frame
+        self.opened = timezone.now()
         self.held: list[Frame] | None = None
         self.outbox = Outbox(self.send)
         extension = self.scope.get("extensions", {}).get(FRAMES_EXTENSION)

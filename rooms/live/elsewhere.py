@@ -129,7 +129,7 @@ class Elsewhere:
                 (room, connection)
                 for room in self._hub.rooms.values()
                 for connection in room.connections
-                if connection.reader.user == user
+                if connection.reader.user == user and connection.opened < moment
             ]
             if pages:
                 room, latest = max(pages, key=lambda page: page[1].opened)
@@ -175,6 +175,7 @@ class Elsewhere:
         changed = {user for user in marks if marks[user] != self._marks.get(user, set())}
         self._marks = marks
         await self.push(changed)
+        await self._ring(changed, set(looked_at))
 
     async def push(self, users: set[int], stirred: set[int] | None = None) -> None:
         """Tell the pages of these people what their list of rooms looks like now, but not the page of

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from ..models import Room, User
@@ -36,7 +36,7 @@ class Stream:
 
     def __init__(self, room_id: int, slug: str, reader: Reader, new: int | None = None) -> None:
         self.room_id, self.slug, self.reader, self.new = room_id, slug, reader, new
-        self.opened = time.monotonic()
+        self.opened = timezone.now()
         self.again: int | None = 0  # seconds before the browser loads it again, if it is to
         self.queue: asyncio.Queue[str | Step | None] = asyncio.Queue(QUEUE)
 
