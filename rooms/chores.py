@@ -8,14 +8,16 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from . import mail
-from .background import chore
+from .background import begin_lost_tasks_anew, chore
 from .models import Attachment, LinkPreview, Shelf
 from .sessions import SessionStore
 
-EVERY_MINUTE = timedelta(minutes=1)
+MINUTELY = timedelta(minutes=1)
 HOURLY = timedelta(hours=1)
 DAILY = timedelta(days=1)
 TASKS_KEPT = timedelta(days=7)  # once done, or failed, for whoever looks why
+
+chore(every=MINUTELY)(begin_lost_tasks_anew)
 
 
 @chore(every=DAILY)
@@ -44,6 +46,6 @@ def forget_stray_files() -> None:
     Shelf.count_anew()
 
 
-@chore(every=EVERY_MINUTE)
+@chore(every=MINUTELY)
 def send_mail() -> None:
     mail.send_what_waits()
