@@ -69,9 +69,9 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 choices=[
                     ("everything", "Everything"),
-                    ("mentions", "Mentions alone"),
+                    ("mentions", "Only mentions"),
                     ("nothing", "Nothing"),
-                    ("hidden", "Nothing, and the room is hidden"),
+                    ("hidden", "Hidden until I am mentioned"),
                 ],
                 db_default="everything",
                 default="everything",
