@@ -9,8 +9,9 @@ from django.utils.functional import SimpleLazyObject
 from .models import Place, PlaceStanding, User, unread
 from .models.direct import called, talkers_of
 from .models.membership import Level
+from .models.permissions import MODERATES, RUNS_PLACE
 from .models.reading import rooms_of
-from .models.user import FACE_HUES, initials
+from .models.report import open_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,15 @@ if TYPE_CHECKING:
     from .models.direct import Talkers
     from .models.reading import RoomOf, VisibleRoom
     from .models.unread import Waiting
+    from .models.user import Look
+
+
+class Other(NamedTuple):
+    """Somebody with whom the reader talks."""
+
+    pk: int
+    name: str
+    face: str  # see `Look`
 
 
 class RoomItem(NamedTuple):
@@ -32,10 +42,11 @@ class RoomItem(NamedTuple):
     unread: int  # at most `unread.COUNTED`, as are all numbers of messages here
     direct: bool = False
     others: int = 0  # people of a direct conversation but the reader
-    hue: int = 0  # of the only other's face
+    other: Other | None = None  # the only one, if there is just one
     held: bool = False  # unread by the member's own wish, also on a page of the room itself
     mentions: int = 0  # of what is unread
     level: str = Level.EVERYTHING  # what the member wants to be told
+    moderated: bool = False  # by the reader, if their role lets them
 
     @classmethod
     def of(cls, room: RoomOf | VisibleRoom, waiting: Waiting, *, held: bool = False) -> RoomItem:
@@ -45,6 +56,7 @@ class RoomItem(NamedTuple):
             held=held,
             mentions=waiting.mentions,
             level=room.level or Level.EVERYTHING,
+            moderated=getattr(room, "moderator", False),
         )
 
     @property
@@ -79,10 +91,6 @@ class RoomItem(NamedTuple):
         """The name, in the active language where it is not somebody's."""
         return self.name if self.others or not self.direct else called([])
 
-    @property
-    def initials(self) -> str:
-        return initials(self.name)
-
     def opened(self) -> RoomItem:
         """The same once its member has opened the room."""
         return self._replace(unread=0, mentions=0, held=False)
@@ -101,12 +109,15 @@ def arranged(items: Sequence[RoomItem], reader: int, talkers: Talkers) -> list[R
     return rooms + direct
 
 
-def _called(item: RoomItem, reader: int, talkers: Mapping[int, str]) -> RoomItem:
-    others = {person: name for person, name in talkers.items() if person != reader}
+def _called(item: RoomItem, reader: int, talkers: Mapping[int, Look]) -> RoomItem:
+    others = {person: look for person, look in talkers.items() if person != reader}
     if not others:
         return item
-    hue = next(iter(others)) % FACE_HUES if len(others) == 1 else 0
-    return item._replace(name=called(others.values()), others=len(others), hue=hue)
+    item = item._replace(name=called(look.name for look in others.values()), others=len(others))
+    if len(others) > 1:
+        return item
+    ((pk, look),) = others.items()
+    return item._replace(other=Other(pk, *look))
 
 
 def room_items(user: User) -> list[RoomItem]:
@@ -117,6 +128,16 @@ def room_items(user: User) -> list[RoomItem]:
     found = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in rooms])
     items = [RoomItem.of(room, found.get(room.pk, unread.NONE), held=room.held) for room in rooms]
     return arranged(items, user.pk, talkers_of(user) if any_direct(items) else {})
+
+
+def open_reports(user: User, items: Iterable[RoomItem]) -> int | None:
+    """How many reports there are for `user`, whose rooms these are, to look at; None, without a query, if
+    there can be none."""
+    if user.role not in RUNS_PLACE and (
+        user.role not in MODERATES or not any(item.moderated for item in items)
+    ):
+        return None
+    return open_for(user)
 
 
 def any_direct(items: Iterable[RoomItem]) -> bool:

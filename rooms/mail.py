@@ -68,7 +68,8 @@ def send_what_waits() -> None:
     if not waiting:
         return
     addresses = address_of(waiting)
-    reachable = User.objects.filter(pk__in=addresses.keys(), is_active=True).order_by("pk")
+    reachable = User.objects.filter(pk__in=addresses.keys(), is_active=True)
+    reachable = reachable.select_related("profile").order_by("pk")
     people = [user for user in reachable if not undisturbed(user, now)]
     try:
         here = _here({user.pk for user in people})

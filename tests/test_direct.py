@@ -198,6 +198,7 @@ POSTS = (
     "join/",
     "leave/",
     "settings/",
+    "settings/private/",
     "archive/",
     "members/",
     "members/moderators/",

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from rooms import mail
 from rooms.live import presence
-from rooms.models import Level, MailSettings, Mention, Message, Room, User, mailing, people
+from rooms.models import Level, MailSettings, Mention, Message, Profile, Room, User, mailing, people
 from tests.factories import add_all, make_crowd, make_room, make_user, say
 
 if TYPE_CHECKING:
@@ -363,13 +363,13 @@ def test_in_quiet_hours_it_waits_for_their_end(
 
 
 def test_who_does_not_want_to_be_disturbed_is_mailed_later(
-    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+    alice: User, bob: User, open_room: Room, clock: Clock
 ) -> None:
     say(open_room, alice, "@bob")
     age(11)
-    with monkeypatch.context() as busy:
-        busy.setattr("rooms.mail.undisturbed", lambda user, now: True)
-        assert sent() == []
+    Profile.of(bob).rest(clock.now() + 30 * MINUTE)
+    assert sent() == []
+    clock.go(31)
     assert len(sent()) == 1
 
 

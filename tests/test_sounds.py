@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from rooms.live import elsewhere, fragments
-from rooms.models import Level, Room, announcements, ringing
+from rooms.models import Level, Profile, Room, announcements, ringing
 from tests.factories import make_room, say
 from tests.page import Page
 from tests.sockets import in_db, new_process, socket, watching
@@ -120,13 +121,14 @@ def test_levels_are_heeded(  # noqa: PLR0917
 
 
 def test_who_does_not_want_to_be_disturbed_hears_nothing(
-    alice: User, bob: User, open_room: Room, monkeypatch: pytest.MonkeyPatch
+    alice: User, bob: User, open_room: Room
 ) -> None:
     listens(bob, "calls")
     say(open_room, alice, "@bob")
-    assert heard(bob)
-    monkeypatch.setattr("rooms.models.ringing.undisturbed", lambda user, now: True)
+    Profile.of(bob).rest(timezone.now() + timedelta(hours=1))
     assert not heard(bob)
+    Profile.of(bob).rest(timezone.now() - timedelta(hours=1))
+    assert heard(bob)
 
 
 def test_what_is_long_ago_is_not_heard(

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from ..text import NAME_LENGTH, mention_tails, name_ends
 from .permissions import FINDS_ROOMS, Role
+from .restriction import Restriction
 from .user import User
 
 if TYPE_CHECKING:
@@ -168,10 +169,12 @@ class Resolved(NamedTuple):
 NOBODY = Resolved((), frozenset())
 
 
-def resolve(wanted: Wanted, standing: Standing, room: int, kept: Kept = None) -> Resolved:
+def resolve(wanted: Wanted | None, standing: Standing, room: int, kept: Kept = None) -> Resolved:
     """Whom the author, who stands so to the room, names. `kept` is what the text named before it was
     edited: whoever was here then is who is meant by it now. One query, and one for the number of members
-    where @room is said."""
+    where @room is said; none where nothing is `wanted`."""
+    if wanted is None:
+        return NOBODY
     index = _people(wanted.tails, standing, room)
     groups: dict[str, Mentioned | None] = {}
     shown: dict[str, str] = {}
@@ -264,7 +267,8 @@ def who_may_be_named(author: int, role: str, room: int, *, private: bool) -> Que
     if role == Role.GUEST:
         shared = User.objects.filter(memberships__room__memberships__user=author)
         reads &= belongs | Q(pk__in=shared.values("pk"))
-    return people.filter(reads)
+    kept_out = Restriction.objects.filter(room=room, banned_at__isnull=False)
+    return people.filter(reads).exclude(pk__in=kept_out.values("user"))
 
 
 def _people(tails: Collection[str], standing: Standing, room: int) -> dict[str, _Namesakes]:

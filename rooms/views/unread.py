@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import reswap, retarget
 
-from ..context import room_items
-from ..live import fragments, news
+from ..context import open_reports, room_items
+from ..live import fragments, news, own
 from ..live.fragments import Variant
 from ..models import unread
 from ..models.attachment import files_of
@@ -180,11 +180,13 @@ def _news(request: AuthenticatedHttpRequest) -> HttpResponse:
     current = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else 0
     items, variant = room_items(request.user), Variant.current()
     told = news.News(tuple(items), current, request.place.name)
-    heard = sounds.heard(request, told.digest)
+    reported = open_reports(request.user, items)
+    digest = told.digest if reported is None else f"{told.digest}.{reported}"
+    heard = sounds.heard(request, digest)
     if not heard:
         return HttpResponse(status=204)
     catching_up = request.htmx.current_url_abs_path == reverse("unread")
     title = _tab_title(request, items) if catching_up else ""
     follow = render_to_string("_follow.html", {"current_room": current or "", "seen": heard.seen})
     beside = told.beside(variant, title, catching_up=catching_up)
-    return HttpResponse(follow + beside + heard.sound)
+    return HttpResponse(follow + beside + own.reports(reported, variant) + heard.sound)

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
-        ("rooms", "0015_pins"),
+        ("rooms", "0018_moderation"),
     ]
 
     operations = [
