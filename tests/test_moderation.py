@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import secrets
 from contextlib import suppress
 from datetime import timedelta
@@ -665,9 +666,10 @@ def test_a_plain_form_is_given_back_with_its_text(
         f"/rooms/{slow_room.slug}/send/", {"key": key(), "text": "my long text"}
     )
     assert answer.status_code == 429
-    assert answer.headers["Retry-After"] == "30"
+    seconds = int(answer.headers["Retry-After"])
+    assert 1 < seconds <= 30  # the machine may have taken some of them
     page = Page(answer.content.decode())
-    assert "you can write again in 30 seconds" in page.one("#banner").text
+    assert f"you can write again in {seconds} seconds" in page.one("#banner").text
     assert page.one("[name='text']").attributes["value"] == "my long text"
 
 
@@ -686,7 +688,7 @@ def test_the_outbox_sends_one_after_the_other_in_their_order(
         assert f"delete:#c{stored}" in swaps or f"#c{stored}" in swaps
         del waiting[stored]
         # of those that wait the first asks again, once it may be sent
-        assert swaps.count('hx-trigger="load delay:30s"') == bool(waiting)
+        assert len(re.findall(r'hx-trigger="load delay:\d+s"', swaps)) == bool(waiting)
         wait(slow_room, bob, 30)
     bodies = slow_room.messages.order_by("number").values_list("body", flat=True)
     assert [*bodies] == ["0", "1", "2"]

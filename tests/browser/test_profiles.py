@@ -33,6 +33,10 @@ def show_status(user: User, status: Status | None) -> None:
 @pytest.mark.parametrize("tier", ["no-script", "socket"])
 def test_a_picture_is_chosen(tier: str, open_page: Open) -> None:
     company = Company.gather()
+    say(company.room, company.bob, "said before")
+    looks_on = Visitor(open_page(company.alice, "socket", company.path), "socket")
+    said = looks_on.message("said before").locator(".face")
+    expect(said).to_have_text("BB")
     page = open_page(company.bob, tier, "/accounts/profile/")
     own = page.locator(".self > .face")
     expect(own).to_have_text("BB")
@@ -49,17 +53,20 @@ def test_a_picture_is_chosen(tier: str, open_page: Open) -> None:
         if tier == "no-script":
             page.get_by_role("button", name="Save").click()
         if chosen is wrong:
-            said = page.locator("#portrait .error")
-            expect(said).to_contain_text("no picture that can be shown")
+            refused = page.locator("#portrait .error")
+            expect(refused).to_contain_text("no picture that can be shown")
             expect(name).to_have_value("Robert")
     expect(own).to_have_attribute("src", re.compile(rf"/people/{company.bob.pk}/face/"))
     expect(page.locator("#portrait .face")).to_have_attribute("src", re.compile("/portrait/"))
     assert own.evaluate(LOADED) == faces.SMALL
+    expect(said).to_have_attribute("src", re.compile(rf"/people/{company.bob.pk}/face/"))
     expect(name).to_have_value("Robert")  # sent or not
     page.get_by_label("Use initials instead").check()
     if tier == "no-script":
         page.get_by_role("button", name="Save").click()
-    expect(page.locator("#portrait .face")).to_have_text("RO" if tier == "no-script" else "BB")
+    initials = "RO" if tier == "no-script" else "BB"
+    expect(page.locator("#portrait .face")).to_have_text(initials)
+    expect(said).to_have_text(initials)
 
 
 def test_a_name_opens_a_card(tier: str, open_page: Open, watch: Watch) -> None:
