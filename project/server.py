@@ -47,7 +47,7 @@ SERVICE_RESTART = 1012  # the close code after which pages connect again
 
 # Where files are uploaded: with a message or before it, and as somebody's picture.
 TAKES_FILES = re.compile(
-    rb"/(?:rooms/[^/?]+/(?:send|files)|accounts/(?:profile|picture))/(?:\?|$)"
+    rb"/(?:rooms/[^/?]+/(?:send|files|mention)|accounts/(?:profile|picture))/(?:\?|$)"
     rb"|/api/rooms/[^/?]+/files(?:\?|$)"
 )
 

@@ -267,7 +267,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/rooms/"
 
 _email = environment.email("EMAIL_URL")
-_mail_is_sent = not _email["EMAIL_BACKEND"].endswith("console.EmailBackend")
+MAIL_IS_SENT = not _email["EMAIL_BACKEND"].endswith("console.EmailBackend")
 
 ACCOUNT_ADAPTER = "rooms.adapter.AccountAdapter"
 ACCOUNT_FORMS = {
@@ -277,7 +277,7 @@ ACCOUNT_FORMS = {
 }
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "optional" if _mail_is_sent else "none"
+ACCOUNT_EMAIL_VERIFICATION = "optional" if MAIL_IS_SENT else "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = None  # the sign-in form has a box to tick
 

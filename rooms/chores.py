@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from . import faces
+from . import faces, mail
 from .background import begin_lost_tasks_anew, chore, unless_waiting
 from .models import (
     Attachment,
@@ -77,6 +77,11 @@ def finish_deletions() -> None:
 @chore(every=HOURLY)
 def tidy_exports() -> None:
     Export.tidy()
+
+
+@chore(every=MINUTELY)
+def send_mail() -> None:
+    mail.send_what_waits()
 
 
 @chore(every=DAILY)

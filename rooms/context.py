@@ -8,6 +8,7 @@ from django.utils.functional import SimpleLazyObject
 
 from .models import Place, PlaceStanding, User, unread
 from .models.direct import called, talkers_of
+from .models.membership import Level
 from .models.permissions import MODERATES, RUNS_PLACE
 from .models.reading import rooms_of
 from .models.report import open_for
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from .models.direct import Talkers
     from .models.reading import RoomOf, VisibleRoom
+    from .models.unread import Waiting
     from .models.user import Look
 
 
@@ -37,25 +39,52 @@ class RoomItem(NamedTuple):
     slug: str
     name: str
     private: bool
-    unread: int  # at most `unread.COUNTED`
+    unread: int  # at most `unread.COUNTED`, as are all numbers of messages here
     direct: bool = False
     others: int = 0  # people of a direct conversation but the reader
     other: Other | None = None  # the only one, if there is just one
     held: bool = False  # unread by the member's own wish, also on a page of the room itself
+    mentions: int = 0  # of what is unread
+    level: str = Level.EVERYTHING  # what the member wants to be told
     moderated: bool = False  # by the reader, if their role lets them
 
     @classmethod
-    def of(cls, room: RoomOf | VisibleRoom, unread: int, *, held: bool = False) -> RoomItem:
+    def of(cls, room: RoomOf | VisibleRoom, waiting: Waiting, *, held: bool = False) -> RoomItem:
         return cls(
-            room.pk,
-            room.slug,
-            room.name,
-            room.private,
-            unread,
+            *(room.pk, room.slug, room.name, room.private, waiting.unread),
             direct=room.direct,
             held=held,
+            mentions=waiting.mentions,
+            level=room.level or Level.EVERYTHING,
             moderated=getattr(room, "moderator", False),
         )
+
+    @property
+    def quiet(self) -> bool:
+        return self.level != Level.EVERYTHING
+
+    @property
+    def calls(self) -> int:
+        """How many unread messages call the member: those that mention them, and in a direct conversation
+        all, unless they want mentions alone."""
+        if self.level == Level.NOTHING:
+            return 0
+        return self.unread if self.direct and self.level != Level.MENTIONS else self.mentions
+
+    @property
+    def counted(self) -> int:
+        """How many unread messages are said to be there."""
+        return self.calls if self.quiet else self.unread
+
+    @property
+    def stirs(self) -> bool:
+        """Whether something is unread that is not counted, and is to be seen all the same."""
+        return self.level == Level.MENTIONS and self.unread > 0 and not self.calls
+
+    @property
+    def listed(self) -> bool:
+        """A hidden room comes back into the list as long as something in it calls its member."""
+        return self.level != Level.HIDDEN or self.calls > 0
 
     @property
     def title(self) -> str:
@@ -64,11 +93,11 @@ class RoomItem(NamedTuple):
 
     def opened(self) -> RoomItem:
         """The same once its member has opened the room."""
-        return self._replace(unread=0, held=False)
+        return self._replace(unread=0, mentions=0, held=False)
 
     def seen(self) -> RoomItem:
         """As a page of the room shows it: what is said there is read, unless it is held unread."""
-        return self if self.held else self._replace(unread=0)
+        return self if self.held else self._replace(unread=0, mentions=0)
 
 
 def arranged(items: Sequence[RoomItem], reader: int, talkers: Talkers) -> list[RoomItem]:
@@ -96,8 +125,8 @@ def room_items(user: User) -> list[RoomItem]:
     first. One query, one more if there are any of these, and one more if anything came since they last
     looked."""
     rooms = rooms_of(user)
-    counts = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in rooms])
-    items = [RoomItem.of(room, counts.get(room.pk, 0), held=room.held) for room in rooms]
+    found = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in rooms])
+    items = [RoomItem.of(room, found.get(room.pk, unread.NONE), held=room.held) for room in rooms]
     return arranged(items, user.pk, talkers_of(user) if any_direct(items) else {})
 
 

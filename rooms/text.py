@@ -9,6 +9,7 @@ at the end come out.
 import functools
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 import emoji
@@ -26,6 +27,8 @@ from rooms.code import CLASSES, LANGUAGES, highlight
 CACHED_BODIES = 4096  # some hundred rooms' newest pages; most bodies are far below a kilobyte
 LARGE_EMOJI = 12  # about a line of them at the large size
 NESTING = 12  # quotes count one, lists two; markdown-it's own limit, 20, would drop what is below
+NAME_LENGTH = 60  # characters of a name that an @ may stand before
+MENTIONS_LOOKED_AT = 100  # @s of one body that may name somebody
 TABLE_CELLS = 1000  # GFM fills short rows up, so a few short lines could ask for 65,000 cells
 SUMMARY_LENGTH = 140
 
@@ -166,7 +169,7 @@ def _escape(state: StateInline, silent: bool) -> bool:
     if state.src[state.pos] != "\\" or state.pos + 1 >= state.posMax:
         return False
     before, after = state.src[state.pos - 1 : state.pos], state.src[state.pos + 1]
-    if after not in "*_~`[:<" and not (after in "->" and before in ("", "\n")):
+    if after not in "*_~`[:<@" and not (after in "->" and before in ("", "\n")):
         return False
     if not silent:
         # ¯\_(ツ)_/¯ has an arm to lose
@@ -187,6 +190,64 @@ def _emphasis(state: StateInline, silent: bool) -> bool:
     state.append_pending(found.group())
     state.pos = found.end()
     return True
+
+
+# --- Mentions
+
+# What ends and begins in the middle of a line of letters, as these scripts have no spaces.
+_SPACELESS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\U0010ffff]")
+_MARKS_WITHIN = ".+-"  # of usernames, where a letter follows
+
+
+def _goes_on(letter: str) -> bool:
+    return letter.isalnum() or letter == "_" or unicodedata.category(letter)[0] == "M"
+
+
+def name_ends(text: str, end: int) -> bool:
+    """Whether a name may end just before `end` in the text: `bob` does in `bob's` and `bob.`, and not in
+    `bobby`, `bob-2` and `bob@example.org`."""
+    following = text[end : end + 2]
+    if not following:
+        return True
+    if following[0] == "@":
+        return False
+    if following[0] in _MARKS_WITHIN:
+        return not (_goes_on(following[1:]) if following[1:] else False)
+    if not _goes_on(following[0]):
+        return True
+    within_script = bool(_SPACELESS.match(following[0])) or bool(_SPACELESS.match(text[end - 1]))
+    return within_script and unicodedata.category(following[0])[0] != "M"
+
+
+def may_begin_after(letter: str) -> bool:
+    """Whether an @ behind it may name somebody: within an address it does not."""
+    return not (_goes_on(letter) or letter in "@/") or bool(_SPACELESS.match(letter))
+
+
+def _mention(state: StateInline, silent: bool) -> bool:
+    """`@name` for the names that the message is known to mention (`mentions` of the environment), or
+    notes down what stands after each @ (in its `tails`)."""
+    if state.src[state.pos] != "@" or state.linkLevel:
+        return False
+    if state.pos and not may_begin_after(state.src[state.pos - 1]):
+        return False
+    start = state.pos + 1
+    tail = state.src[start : min(state.posMax, start + NAME_LENGTH + 2)].partition("\n")[0]
+    tails = state.env.get("tails")
+    if tails is not None and not silent and len(tails) < MENTIONS_LOOKED_AT:
+        tails.append(tail)
+    for typed, who in state.env.get("mentions", ()):
+        if tail.startswith(typed) and name_ends(tail, len(typed)):
+            if not silent:
+                state.push("mention_open", "span", 1).attrs = {
+                    "class": "mention",
+                    "data-person": who,
+                }
+                state.push("text", "", 0).content = f"@{typed}"
+                state.push("mention_close", "span", -1)
+            state.pos = start + len(typed)
+            return True
+    return False
 
 
 # --- Blocks
@@ -356,7 +417,8 @@ def _parser() -> MarkdownIt:
     inline.at("autolink", _autolink)
     inline.before("newline", "bare_link", _bare_link)
     inline.before("newline", "shortcodes", _shortcodes)
-    for letter in "hHwW":  # where an address begins
+    inline.before("newline", "mention", _mention)
+    for letter in "hHwW@":  # where an address or a mention begins
         parser.inline.add_terminator_char(letter)
     return parser
 
@@ -389,8 +451,9 @@ _CLEANER = nh3.Cleaner(
         "pre": {"tabindex"},
         "li": {"value"},
         "ol": {"start"},
+        "span": {"data-person"},
     },
-    allowed_classes={"span": set(CLASSES)},
+    allowed_classes={"span": {*CLASSES, "mention"}},
     url_schemes=_SCHEMES,
     url_relative="deny",
     link_rel="nofollow noopener noreferrer ugc",
@@ -403,15 +466,27 @@ def _typed(body: str) -> str:
     return _NOT_CHARACTERS.sub("\ufffd", _CONTROLS.sub("", body))
 
 
-# Safe to keep: the HTML depends on the body alone, not on who reads it, in which room, nor when.
+# Safe to keep: the HTML depends on what is given alone, not on who reads it, in which room, nor when.
 # After an upgrade of a library, the process is a new one.
 @functools.lru_cache(maxsize=CACHED_BODIES)
-def to_html(body: str) -> SafeString:
+def to_html(body: str, mentions: tuple[tuple[str, str], ...] = ()) -> SafeString:
     """Safe HTML of a body: blocks such as `<p>`, no headings, no ids; "" for one without words.
+
+    `mentions` are the names that count where they stand after an @, the longest first, each with whom
+    it names: the element's `data-person`.
 
     Takes any string, never raises; meant for at most 4,000 characters.
     """
-    return mark_safe(_CLEANER.clean("".join(_render(_MARKDOWN.parse(_typed(body))))))
+    tokens = _MARKDOWN.parse(_typed(body), {"mentions": mentions})
+    return mark_safe(_CLEANER.clean("".join(_render(tokens))))
+
+
+def mention_tails(body: str) -> list[str]:
+    """What follows each @ that may name somebody, up to the end of its line, as long as a name may be; of
+    the first `MENTIONS_LOOKED_AT`. Within code, links and addresses nobody is named."""
+    tails: list[str] = []
+    _MARKDOWN.parse(_typed(body), {"tails": tails})
+    return tails
 
 
 def links(body: str) -> list[str]:

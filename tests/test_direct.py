@@ -172,6 +172,8 @@ GETS = (
     "settings/",
     "archive/",
     "here/",
+    "notifications/",
+    "mention/",
     "files/",
     "files/1/cup.png",
     "files/1/thumbnail/",
@@ -457,7 +459,7 @@ def test_what_is_unread_is_counted_and_read(
     say(talk, bob, "two")
     page = opened(charlie_client, path(open_room))
     assert listed(page) == {"Bob Baker": "2"}
-    assert page.one("head>title").text.startswith("(2) ")
+    assert page.one("head>title").text.startswith("(@2) ")
     assert listed(opened(charlie_client, path(talk))) == {"Bob Baker": ""}
     assert listed(opened(charlie_client, path(open_room))) == {"Bob Baker": ""}
 
@@ -514,7 +516,7 @@ def test_a_poll_brings_a_new_one_and_follows_names(
     say(talk, bob, "hello")
     assert poll(page, charlie_client, open_room)
     assert listed(page) == {"Bob Baker": "1"}
-    assert page.one("head>title").text == "(1) Workbench · Millbrook Repair Café"
+    assert page.one("head>title").text == "(@1) Workbench · Millbrook Repair Café"
 
     page = opened(charlie_client, path(talk))
     poll(page, charlie_client, talk)
@@ -578,7 +580,7 @@ async def test_its_own_open_page_shows_it_first_and_follows_names(
         while page.one("#room-title>h1").text != "Robert":
             await news(there)
         assert list(listed(page)) == ["Robert", "Alice Archer"]
-        assert page.one("head>title").text == "(1) Robert · Millbrook Repair Café"
+        assert page.one("head>title").text == "(@1) Robert · Millbrook Repair Café"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from channels.layers import get_channel_layer
+from django.utils import timezone
 
 from rooms import metrics
 from rooms.live import elsewhere as elsewhere_module
@@ -95,7 +96,7 @@ class Fragile:
     """A connection that fails in whatever it is told to."""
 
     def __init__(self, user: User, session: str, fails_in: str) -> None:
-        self.reader = Reader(user.pk, session, Variant("en", "UTC"))
+        self.reader, self.opened = Reader(user.pk, session, Variant("en", "UTC")), timezone.now()
         self.fails_in, self.failed, self.ended = fails_in, 0, 0
 
     def _maybe_fail(self, name: str) -> None:
@@ -114,6 +115,9 @@ class Fragile:
 
     def push_news(self, news: News) -> None:
         self._maybe_fail("push_news")
+
+    def push_sound(self) -> None:
+        self._maybe_fail("push_sound")
 
     def push_own(self, html: str) -> None:
         self._maybe_fail("push_own")

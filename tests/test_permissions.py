@@ -27,6 +27,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from rooms import disk, urls
+from rooms.mail import unsubscribe_token
 from rooms.models import (
     Export,
     Imported,
@@ -69,6 +70,10 @@ GET   room/past               ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+
 GET   changes                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 GET   stream                  ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 GET   here                    ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
+GET   room-notifications      --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
+POST  room-notifications      --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
+GET   mention                 --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
+POST  mention                 --++-+0>>  00++0+0>>  ------0>>  --+---0>>  00++0+0>>
 GET   message                 ++++++0>>  00++0+0>>  ++++++0>>  ++++++0>>  00++0+0>>
 GET   message-unread          --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
 POST  message-unread          --++-+0>>  00++0+0>>  --++-+0>>  --++-+0>>  00++0+0>>
@@ -206,6 +211,10 @@ GET   second-factor-code      ++++>>  ++++>>
 GET   second-factor-set-up    ++++>>  ++++>>
 GET   provider-login          000000  000000
 GET   provider-callback       000000  000000
+GET   notifications           ++++>>  ++++>>
+POST  notifications           ++++>>  ++++>>
+GET   unsubscribe             ++++++  ++++++
+POST  unsubscribe             ++++++  ++++++
 POST  picture                 ++++>>  ++++>>
 GET   status                  ++++>>  ++++>>
 POST  status                  ++++>>  ++++>>
@@ -392,6 +401,13 @@ REQUESTS = {
     "files-of-plain": of_upload,
     "file": of_named_file,
     "thumbnail": of_file,
+    "room-notifications": with_form(level="mentions"),
+    "mention": with_form(insert="other"),
+    "notifications": with_form(sound="calls", after="10"),
+    "unsubscribe": Request(
+        lambda scene, _who: [unsubscribe_token(scene.people["other"].pk)],
+        done="be sent no more mail",
+    ),
     "room-settings": with_form(name="Otherwise", topic=""),
     "room-archive": with_form(to="archive"),
     "room-archive/restore": with_form(to="restore"),

@@ -62,8 +62,19 @@ def test_the_rooms_of_somebody(
     say(open_room, alice, "one", "two")
     make_room("Put away", alice, bob).archive()
     assert {*reading.rooms_of(bob)} == {
-        (open_room.pk, open_room.slug, "Workbench", False, False, 2, 0, False, False),
-        (private_room.pk, private_room.slug, "Committee", True, False, 0, 0, False, False),
+        (open_room.pk, open_room.slug, "Workbench", False, False, 2, 0, False, "everything", False),
+        (
+            private_room.pk,
+            private_room.slug,
+            "Committee",
+            True,
+            False,
+            0,
+            0,
+            False,
+            "everything",
+            False,
+        ),
     }
     assert reading.rooms_of(charlie) == []
 
@@ -99,11 +110,14 @@ def test_the_rooms_that_somebody_may_see(
     )
     put_away = (kept.pk, kept.slug, "Put away", "", False, False, True, 1, 0)
     assert {*reading.rooms_visible_to(bob)} == {
-        (*workbench, 2),
-        (*committee, 0),
-        (*put_away, None),
+        (*workbench, 2, "everything"),
+        (*committee, 0, "everything"),
+        (*put_away, None, None),
     }
-    assert {*reading.rooms_visible_to(charlie)} == {(*workbench, None), (*put_away, None)}
+    assert {*reading.rooms_visible_to(charlie)} == {
+        (*workbench, None, None),
+        (*put_away, None, None),
+    }
     assert all(type(room.archived) is bool for room in reading.rooms_visible_to(bob))
 
 

@@ -97,7 +97,7 @@ class Socket:
     """Collects what the hub sends."""
 
     def __init__(self, user: User) -> None:
-        self.reader = Reader(user.pk, "", VARIANT)
+        self.reader, self.opened = Reader(user.pk, "", VARIANT), timezone.now()
         self.frames: list[str] = []
         self.ended = False
 
@@ -112,6 +112,9 @@ class Socket:
 
     def push_news(self, news: News) -> None:
         raise AssertionError("nobody sits in another room here")
+
+    def push_sound(self) -> None:
+        raise AssertionError("nobody chose a sound here")
 
     def push_own(self, html: str) -> None:
         raise AssertionError("nobody is moderated here")

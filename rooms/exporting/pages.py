@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 
 from ..models import Attachment, Message
 from ..models.called import names_of
+from ..models.mentions import mentions_of
 from ..models.preview import previews_of
 from ..text import to_html
 
@@ -76,7 +77,7 @@ def as_shown(
     original = message.reply_to
     return {
         "message": message,
-        "body": to_html(message.body),
+        "body": to_html(message.body, mentions_of(message.mentions)),
         "files": files,
         "original": original,
         "original_page": page_of(original.number, pages) if original else "",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from ..models import Step
     from .fragments import Person, Variant
@@ -87,6 +88,7 @@ class Connection(Protocol):
     """
 
     reader: Reader
+    opened: datetime
 
     def push_steps(self, steps: Sequence[Step], frames: Sequence[Frame]) -> None:
         """Changes of the room, in order; `frames` are the same rendered for the reader's variant."""
@@ -99,6 +101,9 @@ class Connection(Protocol):
 
     def push_news(self, news: News) -> None:
         """What changed in the reader's list of rooms."""
+
+    def push_sound(self) -> None:
+        """Something is to be heard by the reader."""
 
     def push_own(self, html: str) -> None:
         """What concerns this reader alone, as swaps in their variant."""

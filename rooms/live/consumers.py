@@ -16,7 +16,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from .. import metrics
@@ -44,6 +44,7 @@ from .threads import in_db, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from ..models import Step
     from ..models.entrance import OpenedRoom
@@ -118,6 +119,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
     channel_layer_alias = "none: the hub listens for all sockets of the process"
 
     reader: Reader
+    opened: datetime
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """As Channels' own, for a consumer that listens to its client alone: no task for each thing that
@@ -149,6 +151,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         variant = variant_of(self.user, self.scope)
         self.reader = Reader(self.user.pk, session, variant, until=until)
         self.allowance, self.last_frame, self.last_typing = float(FRAMES), time.monotonic(), 0.0
+        self.opened = timezone.now()
         self.held: list[Frame] | None = None
         self.outbox = Outbox(self.send)
         extension = self.scope.get("extensions", {}).get(FRAMES_EXTENSION)
@@ -309,6 +312,9 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     def push_news(self, news: News) -> None:
         self.push(Frame(news.as_html(self.reader.variant)))
+
+    def push_sound(self) -> None:
+        self.push(Frame(fragments.sound()))
 
     def push_own(self, html: str) -> None:
         self.push(Frame(html))

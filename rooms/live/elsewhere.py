@@ -16,11 +16,13 @@ from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from ..models import Membership, Place, Room, Step, announcements, unread
+from ..models import Membership, Place, Room, Step, announcements, ringing, unread
 from . import news
 from .threads import in_db
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .connections import Connection, OpenRoom
     from .hub import Hub
 
@@ -44,6 +46,7 @@ class Elsewhere:
         # who read something, by the room that it was in
         self._readers: dict[int | None, set[int]] = {}
         self._marks: dict[int, set[unread.Mark]] = {}  # of each reader here, at the last look
+        self._rung: dict[int, datetime] = {}  # of each reader here, by what a sound was played for
         self._told: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()  # digests of news
 
     def note_shown(self, room: OpenRoom, steps: Sequence[Step]) -> None:
@@ -105,16 +108,39 @@ class Elsewhere:
         here = {user for room in self._hub.rooms.values() for user in room.users()}
         members = await in_db(self._members)(room_ids, here)
         # What is said in a direct conversation takes it to the head of the list, on its own page too.
-        any_direct = any(direct for _user, direct in members)
+        any_direct = any(direct for _user, direct, _sound in members)
         await self.push(
-            {user for user, _direct in members}, stirred=None if any_direct else room_ids
+            {user for user, _direct, _sound in members}, stirred=None if any_direct else room_ids
         )
+        await self._ring({user for user, _direct, sound in members if sound}, here)
+
+    async def _ring(self, users: set[int], here: set[int]) -> None:
+        """Play a sound for those of the people for whom something happened just now: on one page of
+        each, the one that was opened last, where a browser is most likely to let it be heard."""
+        if not users:
+            return
+        moments = await in_db(ringing.newest)(users)
+        self._rung = {user: moment for user, moment in self._rung.items() if user in here}
+        for user, moment in moments.items():
+            if self._rung.get(user) == moment:
+                continue
+            self._rung[user] = moment
+            pages = [
+                (room, connection)
+                for room in self._hub.rooms.values()
+                for connection in room.connections
+                if connection.reader.user == user and connection.opened < moment
+            ]
+            if pages:
+                room, latest = max(pages, key=lambda page: page[1].opened)
+                self._hub.reach(room, methodcaller("push_sound"), [latest])
 
     @staticmethod
-    def _members(room_ids: set[int], among: set[int]) -> list[tuple[int, bool]]:
-        """Who of these people belongs to which of the rooms, and whether that is direct."""
+    def _members(room_ids: set[int], among: set[int]) -> list[tuple[int, bool, str]]:
+        """Who of these people belongs to which of the rooms, whether that is direct, and what they want
+        to hear."""
         found = Membership.objects.filter(room_id__in=room_ids, user_id__in=among)
-        return list(found.values_list("user_id", "room__direct"))
+        return list(found.values_list("user_id", "room__direct", "user__sound"))
 
     def read(self, users: Iterable[int], room_id: int | None) -> None:
         """These people have read more or less than before of a room, or of several if it is None."""
@@ -149,6 +175,7 @@ class Elsewhere:
         changed = {user for user in marks if marks[user] != self._marks.get(user, set())}
         self._marks = marks
         await self.push(changed)
+        await self._ring(changed, set(looked_at))
 
     async def push(self, users: set[int], stirred: set[int] | None = None) -> None:
         """Tell the pages of these people what their list of rooms looks like now, but not the page of

@@ -160,7 +160,7 @@ def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> 
             "face": face(row.author, *row.look),
             "name": row.author_name,
             "card": card(row.author),
-            "body": to_html(row.body),
+            "body": to_html(row.body, row.mentions),
             "moment": at.isoformat(timespec="seconds"),
             "clock": date_format(at, _("H:i")),
             "date": at.date().isoformat(),
@@ -505,6 +505,12 @@ def seen(digest: str) -> str:
     return render_to_string("rooms/_seen.html", {"digest": digest, "swap": True})
 
 
+@lru_cache(maxsize=2)
+def sound(*, streamed: bool = False) -> str:
+    """Plays a sound where the browser lets it; `streamed` at the end of the endless page."""
+    return render_to_string("stream/sound.html", {"streamed": streamed})
+
+
 def problem(sentence: str, variant: Variant) -> str:
     """Why what was asked for did not happen, in the page's banner."""
     with variant.active():
@@ -557,10 +563,13 @@ def behind(unread: int, slug: str, first: int, language: str) -> SafeString:
 
 
 @lru_cache(maxsize=1_000)
-def catch_up_link(unread: int, language: str, *, current: bool) -> SafeString:
-    """Where all that is unread stands together; `current` on that page itself."""
+def catch_up_link(unread: int, calls: int, language: str, *, current: bool) -> SafeString:
+    """Where all that is unread stands together, of which so many messages call the reader; `current` on
+    that page itself."""
     with translation.override(language):
-        return render_to_string("_catch_up_link.html", {"unread": unread, "current": current})
+        return render_to_string(
+            "_catch_up_link.html", {"unread": unread, "calls": calls, "current": current}
+        )
 
 
 @lru_cache(maxsize=ROWS_KEPT)
@@ -571,11 +580,12 @@ def room_item(item: RoomItem, *, current: bool, language: str) -> SafeString:
 
 
 @lru_cache(maxsize=1_000)
-def tab_title(unread: int, room_name: str, place_name: str) -> SafeString:
-    """What a room's page is called: with how much is unread in other rooms."""
+def tab_title(unread: int, room_name: str, place_name: str, calls: int = 0) -> SafeString:
+    """What a room's page is called: with how much is unread in other rooms, or, after an @, how much of
+    that calls the reader."""
     return render_to_string(
         "rooms/_tab_title.html",
-        {"total": unread, "room_name": room_name, "place_name": place_name},
+        {"total": unread, "calls": calls, "room_name": room_name, "place_name": place_name},
     )
 
 
@@ -621,6 +631,19 @@ def reply_begun(
     context = {"room": {"slug": slug}, "urls": urls, **form, **about_original(quote)}
     with variant.active():
         return render_to_string("stream/reply_begun.html", context)
+
+
+def suggested_names(found: Sequence[dict[str, Any]], slug: str, key: str, variant: Variant) -> str:
+    """Beside the form with that key, the names that may be meant by what its text ends in."""
+    with variant.active():
+        return render_to_string("rooms/_names.html", {"found": found, "slug": slug, "key": key})
+
+
+def completed(form: dict[str, Any], urls: dict[str, str], variant: Variant) -> str:
+    """The field of a composer's form anew, with the text as it is now; the pressed name's id goes over to
+    it, and with that htmx gives it the focus and the place of the caret."""
+    with variant.active():
+        return render_to_string("stream/completed.html", {"urls": urls, **form})
 
 
 def blank_forms(keys: Sequence[str], variant: Variant) -> str:

@@ -33,7 +33,12 @@ class News:
     @property
     def total(self) -> int:
         """How many messages are unread in the other rooms; no more than `COUNTED` matter."""
-        return min(COUNTED, sum(item.unread for item in self.items))
+        return min(COUNTED, sum(item.counted for item in self.items))
+
+    @property
+    def calls(self) -> int:
+        """How many of them call the reader."""
+        return min(COUNTED, sum(item.calls for item in self.items))
 
     @property
     def current_item(self) -> RoomItem | None:
@@ -53,7 +58,7 @@ class News:
     def as_html(self, variant: Variant) -> str:
         """Out-of-band swaps of the list and the title."""
         with variant.active():  # a room may be called by a word of the language
-            title = fragments.tab_title(self.total, self.room_name, self.place)
+            title = fragments.tab_title(self.total, self.room_name, self.place, self.calls)
         return self._as_html(variant, title)
 
     def beside(self, variant: Variant, tab_title: str = "", *, catching_up: bool = False) -> str:
@@ -80,9 +85,12 @@ def of_users(users: Collection[int]) -> dict[int, tuple[RoomItem, ...]]:
     """The list of each of the people, as `context.room_items`. Two queries, and one more if there are
     direct conversations among these."""
     rooms = rooms_of_all(users)
-    counts = unread.counts(rooms)
+    waiting = unread.waiting(rooms)
     found = {
-        user: [RoomItem.of(room, counts[user].get(room.pk, 0), held=room.held) for room in theirs]
+        user: [
+            RoomItem.of(room, waiting[user].get(room.pk, unread.NONE), held=room.held)
+            for room in theirs
+        ]
         for user, theirs in rooms.items()
     }
     talkers = talkers_of_all(found) if any(map(any_direct, found.values())) else {}

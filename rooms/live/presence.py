@@ -21,6 +21,7 @@ from zlib import crc32
 import redis
 from django.conf import settings
 
+from ..models import mentions
 from ..models.announcements import room_group
 
 if TYPE_CHECKING:
@@ -227,3 +228,6 @@ def held(kind: Kind, rooms: Iterable[int]) -> dict[int, set[int]]:
 def counts(rooms: Iterable[int]) -> dict[int, int]:
     """How many people are in each of the rooms."""
     return {room: len(people) for room, people in held("here", rooms).items()}
+
+
+mentions.ask_who_is_present(lambda room: held("here", [room])[room])

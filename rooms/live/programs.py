@@ -7,6 +7,7 @@ set, a queue, and the bytes.
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,7 @@ class ProgramStream:
         unsent: Callable[[], int] = int,
     ) -> None:
         self.room_id, self.reader, self.after = room_id, reader, after
+        self.opened = datetime.min.replace(tzinfo=UTC)  # a page is what sounds, if there is one
         self._unsent = unsent
         self._queue: asyncio.Queue[Piece | None] = asyncio.Queue(QUEUE)
 
@@ -74,6 +76,9 @@ class ProgramStream:
 
     def push_look(self, frame: Frame) -> None:
         """Names stand in what is said from now on."""
+
+    def push_sound(self) -> None:
+        """A program hears nothing."""
 
     def push_own(self, html: str) -> None:
         """It is for a page; a program is told when it is refused."""

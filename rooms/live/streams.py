@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from channels.db import database_sync_to_async
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from ..models import Room, User
@@ -35,6 +36,7 @@ class Stream:
 
     def __init__(self, room_id: int, slug: str, reader: Reader, new: int | None = None) -> None:
         self.room_id, self.slug, self.reader, self.new = room_id, slug, reader, new
+        self.opened = timezone.now()
         self.again: int | None = 0  # seconds before the browser loads it again, if it is to
         self.queue: asyncio.Queue[str | Step | None] = asyncio.Queue(QUEUE)
 
@@ -53,6 +55,9 @@ class Stream:
     def push_news(self, news: News) -> None:
         with self.reader.variant.active():
             self._put(render_to_string("stream/plain_news.html", {"items": news.items}))
+
+    def push_sound(self) -> None:
+        self._put(fragments.sound(streamed=True))
 
     def push_own(self, html: str) -> None:
         """It is around the stream, in a page that is as it was loaded."""

@@ -21,7 +21,9 @@ from .export import Export
 from .imported import Imported
 from .invitation import Invitation
 from .leaving import DeletedAccount
-from .membership import Membership
+from .mailing import MailSettings
+from .membership import Level, Membership
+from .mentions import Mention
 from .message import Message, Row
 from .permissions import PlaceStanding, Role, Standing
 from .place import Place
@@ -49,8 +51,11 @@ __all__ = [
     "Imported",
     "Invitation",
     "KeyUsed",
+    "Level",
     "LinkPreview",
+    "MailSettings",
     "Membership",
+    "Mention",
     "Message",
     "MessageRefused",
     "ModeratorsOnly",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
-from django.db import models
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from . import announcements
@@ -26,6 +26,19 @@ class Draft(NamedTuple):
 NO_DRAFT = Draft("", "", None)
 
 
+class Level(models.TextChoices):
+    """What of a room somebody is told. In a direct conversation whatever is said counts as a mention."""
+
+    EVERYTHING = "everything", _("Everything")
+    MENTIONS = "mentions", _("Only mentions")
+    NOTHING = "nothing", _("Nothing")
+    HIDDEN = "hidden", _("Hidden until I am mentioned")
+
+
+# Whose mentions call somebody: they count, sound and are sent by mail.
+CALLS = frozenset({Level.EVERYTHING, Level.MENTIONS, Level.HIDDEN})
+
+
 class Membership(models.Model):
     """One person in one room."""
 
@@ -44,6 +57,13 @@ class Membership(models.Model):
         default=False,
         db_default=False,
         help_text=_("Whether this person marked it unread: then no open page marks it as read."),
+    )
+    level = models.CharField(
+        _("notifications"),
+        max_length=16,
+        choices=Level,
+        default=Level.EVERYTHING,
+        db_default=Level.EVERYTHING,
     )
     draft = models.TextField(blank=True)
     draft_key = models.CharField(
@@ -82,6 +102,13 @@ class Membership(models.Model):
         self.last_read, self.held_unread = max(0, number - 1), True
         self.save(update_fields=["last_read", "held_unread"])
         announcements.reading_changed([self.user_id])
+
+    def change_level(self, level: Level) -> None:
+        """Be told this of the room from now on; the lists on open pages follow."""
+        self.level = level
+        with transaction.atomic():
+            self.save(update_fields=["level"])
+            announcements.people_changed([self.user_id])
 
     def save_draft(
         self, text: str, key: str, reply: int | None = None, *, files: bool = False

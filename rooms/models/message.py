@@ -17,6 +17,7 @@ from ..text import links
 from . import announcements, audit, posting, reactions
 from .attachment import Attachment, File, files_of
 from .errors import MessageRefused
+from .mentions import NOBODY, Kept, Mentioned, Wanted, mentions_of, resolve, wanted_in
 from .permissions import demand
 from .preview import (
     PREVIEWS,
@@ -35,6 +36,7 @@ from .user import Look, User
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from .permissions import Standing
     from .room import Room
 
 BODY_LENGTH = 4_000  # characters; a long page of text, and far below the socket's limit for a frame
@@ -117,6 +119,7 @@ class Row:
     quote: Quote | None = None  # of the message that this one replies to
     replies: int = 0  # in the thread that this message began
     pinned: bool = False
+    mentions: tuple[Mentioned, ...] = ()
     removal: str | None = None  # why a moderator removed it, None if nobody did
 
     @property
@@ -163,6 +166,7 @@ class Row:
                 "previews": tuple(Preview(*each) for each in data.get("previews", ())),
                 "reactions": tuple(map(Reaction.from_data, data.get("reactions", ()))),
                 "quote": quote and Quote(*quote),
+                "mentions": tuple(Mentioned(*each) for each in data.get("mentions", ())),
             }
         )
 
@@ -218,6 +222,10 @@ class Message(models.Model):
     )
 
     repeated = False  # whether the form that posted it had done so before
+
+    mentions: models.JSONField[Kept, Kept] = models.JSONField(
+        null=True, help_text=_("[[what was typed, whom it names], …], see `mentions.py`.")
+    )
 
     objects: ClassVar[models.Manager[Message]] = models.Manager()
 
@@ -282,6 +290,7 @@ class Message(models.Model):
             quote=Quote.of(self.reply_to) if self.reply_to and not self.deleted_at else None,
             replies=self.replies,
             pinned=self.pinned_at is not None,
+            mentions=mentions_of(self.mentions),
             removal=self.removal,
         )
 
@@ -292,15 +301,18 @@ class Message(models.Model):
         whether anything has changed.
         """
         body = clean_body(body, may_be_empty=bool(self.files))
+        wanted = wanted_in(self.room_id, body)
         with self.room.changing() as room:
             message = self._as_now()
-            demand(room.standing_of(by).may_edit(message.author_id))
+            standing = room.standing_of(by)
+            demand(standing.may_edit(message.author_id))
             message.demand_words()
             if message.body == body:
                 return False
             message.body, message.edited_at, message.version = body, timezone.now(), room.step()
             message.keep_previews_of(links(body))
-            message.save(update_fields=["body", "edited_at", "version", "previews"])
+            message.keep_mentions_of(wanted, standing)
+            message.save(update_fields=["body", "edited_at", "version", "previews", "mentions"])
             index.add(message)
             ask_for_previews(message)
             room.announce(message.as_row(room, message.author))
@@ -359,10 +371,11 @@ class Message(models.Model):
         self.deleted_at, self.version = timezone.now(), room.step()
         self.reactions, pinned, self.pinned_at = None, self.pinned_at, None
         self.keep_previews_of([])
+        self.keep_mentions_of(None)
         self.save(
             update_fields=[
                 *("body", "files", "deleted_at", "version"),
-                *("previews", "reactions", "pinned_at", "removal"),
+                *("previews", "reactions", "pinned_at", "removal", "mentions"),
             ]
         )
         index.remove(self)
@@ -421,6 +434,21 @@ class Message(models.Model):
             kept = [each for each in previews_of(self.previews) if each.address in addresses]
             removed = [each for each in removed_from(self.previews) if each in addresses]
             self._set_previews(kept, removed)
+
+    def keep_mentions_of(self, wanted: Wanted | None, standing: Standing | None = None) -> None:
+        """The text names these now; the caller saves. Asks for nothing where it names nobody and never
+        did."""
+        before = self.mentions
+        if wanted is None and before is None:
+            return
+        found = NOBODY
+        if standing is not None:
+            found = resolve(wanted, standing, self.room_id, before)
+        self.mentions = found.kept
+        found.update(self)
+        announcements.room_stirred(
+            self.room_id
+        )  # in whose lists it may call somebody now, or no more
 
     def _set_previews(self, wanted: Sequence[Preview], removed: list[str]) -> None:
         pictures = {each.picture for each in wanted if each.picture}

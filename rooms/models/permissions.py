@@ -65,6 +65,9 @@ class Role(models.TextChoices):
 RUNS_PLACE = frozenset({Role.OWNER, Role.ADMIN})
 INVITES = RUNS_PLACE
 FINDS_ROOMS = frozenset({Role.OWNER, Role.ADMIN, Role.MEMBER})  # the open ones, by oneself
+CALLED_AT_ONCE = (
+    50  # people whom anybody may call by @room or @here; more are for moderators to call
+)
 MODERATES = FINDS_ROOMS  # the rooms that made them a moderator
 
 
@@ -226,6 +229,10 @@ class Standing:
     def may_react(self) -> bool:
         """A reaction says something, too: where only moderators write, they alone react."""
         return self.may_post
+
+    def may_call(self, people: int) -> bool:
+        """Name that many at once, by @room or @here, in what they say."""
+        return people <= CALLED_AT_ONCE or self.may_manage
 
     @property
     def may_pin(self) -> bool:

@@ -6,6 +6,7 @@ carrying it out, and posting is what a busy room waits for.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,8 +35,8 @@ WHERE u.id = %s AND is_active
 MESSAGE = """
 INSERT INTO rooms_message (
     room_id, author_id, key, number, version, posted_version, body, posted_digest,
-    created_at, continues, previous_at, files, reply_to_id, thread_id
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    created_at, continues, previous_at, files, reply_to_id, thread_id, mentions
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (room_id, author_id, key) DO NOTHING
 RETURNING id
 """
@@ -190,6 +191,7 @@ def _values(message: Message) -> list[Any]:
         message.files,
         message.reply_to_id,
         message.thread_id,
+        message.mentions and json.dumps(message.mentions),
     ]
 
 

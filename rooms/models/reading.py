@@ -100,6 +100,7 @@ class RoomOf(NamedTuple):
     last_number: int
     last_read: int
     held: bool  # unread, by their own wish
+    level: str  # of `Level`: what they are told of it
     moderator: bool = False  # named so there, if their role lets them be
 
 
@@ -112,7 +113,7 @@ def memberships_shown() -> QuerySet[Membership]:
 
 _OF_ROOM = (
     *("room_id", "room__slug", "room__name", "room__private", "room__direct"),
-    *("room__last_number", "last_read", "held_unread", "is_moderator"),
+    *("room__last_number", "last_read", "held_unread", "level", "is_moderator"),
 )
 _rooms_query = Prepared(
     lambda user: memberships_shown().filter(user=user).values_list(*_OF_ROOM), int
@@ -146,6 +147,7 @@ class VisibleRoom(NamedTuple):
     members: int
     last_number: int
     last_read: int | None  # None for whoever does not belong to it
+    level: str | None  # likewise
 
 
 def _visible(user: Any, role: str) -> Any:
@@ -157,7 +159,7 @@ def _visible(user: Any, role: str) -> Any:
     return shown.order_by(active.desc(), "pk").values_list(
         *("pk", "slug", "name", "topic", "private", "direct"),
         archived,
-        *("members", "last_number", "mine__last_read"),
+        *("members", "last_number", "mine__last_read", "mine__level"),
     )
 
 

@@ -22,10 +22,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import metrics
-from . import announcements, audit, direct, posting, quote, reactions, restriction, unread
+from . import (
+    announcements,
+    audit,
+    direct,
+    mentions,
+    posting,
+    quote,
+    reactions,
+    restriction,
+    unread,
+)
 from .attachment import Attachment, files_of, shown_as_json
 from .errors import KeyUsed, MessageRefused, RoomClosed, TooManyPeople
 from .membership import Membership
+from .mentions import mentions_of
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
 from .permissions import FINDS_ROOMS, MODERATES, Standing, demand
 from .prepared import Prepared
@@ -51,7 +62,7 @@ _OF_MESSAGE = (
     *("author_id", "author__display_name", "author__username", "author__face"),
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
     *("files", "previews"),
-    *("reactions", "replies", "pinned_at", "removal", *quote.COLUMNS),
+    *("reactions", "replies", "pinned_at", "removal", "mentions", *quote.COLUMNS),
 )
 _REACTIONS = _OF_MESSAGE.index("reactions")
 _OF_ROOM = (
@@ -416,6 +427,7 @@ class Room(models.Model):
             ended, _by_model = Membership.objects.filter(room=self, user=user).delete()
             if not ended:
                 return
+            self.mentions.filter(user=user).delete()  # whoever goes is not called back
             if by is not None:
                 audit.record(audit.Kind.REMOVED, by=by, whom=user, room=self, reason=reason)
             self.appoint_eldest([self.pk])
@@ -480,6 +492,7 @@ class Room(models.Model):
         Nothing is stored then.
         """
         body, key = clean_body(body, may_be_empty=bool(files)), clean_key(key)
+        wanted = mentions.wanted_in(self.pk, body)
         with transaction.atomic():
             room = posting.locked_room(self.pk)
             if room is None:
@@ -500,6 +513,7 @@ class Room(models.Model):
             if not standing.belongs:
                 self._admit(author)
             original = None if reply is None else self._original(reply)
+            named = mentions.resolve(wanted, standing, self.pk)
             continues = (
                 room.last_author == author.pk
                 and room.last_at is not None
@@ -521,9 +535,11 @@ class Room(models.Model):
                 files=shown_as_json(chosen) if chosen else "",
                 reply_to=original,
                 thread=original and (original.thread or original),
+                mentions=named.kept,
             )
             if not posting.store(message):
                 return self._said(author, key, posted_digest, reply)
+            named.store(message)
             if chosen:
                 Attachment.belong_to(message, chosen)
             if room.slow_mode:
@@ -695,7 +711,7 @@ class Room(models.Model):
         took most of the time of reading them."""
         number, version, posted_version, author, display_name, username, face, *words = values
         body, created_at, edited_at, deleted_at, continues, previous_at, *more = words
-        files, previews, reacted, replies, pinned_at, removal, *original = more
+        files, previews, reacted, replies, pinned_at, removal, mentioned, *original = more
         return Row(
             room=self.pk,
             slug=self.slug,
@@ -717,6 +733,7 @@ class Room(models.Model):
             quote=None if deleted_at else Quote.of_values(tuple(original)),
             replies=replies,
             pinned=pinned_at is not None,
+            mentions=mentions_of(mentioned),
             removal=removal,
         )
 

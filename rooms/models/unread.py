@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
-from django.db.models import Case, F, PositiveBigIntegerField, Q, Value, When
+from django.db.models import Case, Exists, F, OuterRef, PositiveBigIntegerField, Q, Value, When
 from django.db.models.functions import Greatest
 
 from . import announcements, reactions
 from .membership import Membership
+from .mentions import Mention
 from .message import Message
 
 if TYPE_CHECKING:
@@ -33,16 +34,24 @@ _MEMBERSHIPS = """
 FROM rooms_membership m JOIN rooms_room r ON r.id = m.room_id
 WHERE r.archived_at IS NULL AND r.last_number > m.last_read AND m.user_id IN ({people})
 """
+# Of what is unread, the messages that name the reader, or all who belong to the room.
+_CALLING = """
+FROM rooms_mention t
+WHERE t.room_id = m.room_id AND (t.user_id = m.user_id OR t.user_id IS NULL)
+    AND t.number > m.last_read AND t.author_id <> m.user_id
+"""
 _COUNTS = f"""
 SELECT m.user_id, m.room_id,
-    (SELECT COUNT(*) FROM (SELECT 1 {_UNREAD} LIMIT {COUNTED}) found)
+    (SELECT COUNT(*) FROM (SELECT 1 {_UNREAD} LIMIT {COUNTED}) found),
+    (SELECT COUNT(*) FROM (SELECT DISTINCT t.number {_CALLING} LIMIT {COUNTED}) calling)
 {_MEMBERSHIPS}
 """  # noqa: S608  # nothing of it comes from outside
 _MARKS = f"""
 SELECT m.user_id, m.room_id, r.version, m.last_read, m.held_unread {_MEMBERSHIPS}
 """
 _SPANS = f"""
-SELECT m.room_id, m.last_read, r.last_number, (SELECT number {_UNREAD} LIMIT 1 OFFSET %s)
+SELECT m.room_id, m.last_read, r.last_number, (SELECT number {_UNREAD} LIMIT 1 OFFSET %s),
+    (SELECT DISTINCT t.number {_CALLING} ORDER BY t.number LIMIT 1 OFFSET %s)
 {_MEMBERSHIPS} AND m.room_id IN ({{rooms}})
 """
 _FIRST = f"""
@@ -63,26 +72,44 @@ RETURNING user_id
 _LAST_NUMBER = "(SELECT last_number FROM rooms_room WHERE rooms_room.id = rooms_membership.room_id)"
 
 
-def counts(users: Collection[int]) -> dict[int, dict[int, int]]:
-    """How much is unread for each of these people, by room: rooms with nothing unread are left out, and
-    archived ones. At most `COUNTED`. One statement."""
-    found: dict[int, dict[int, int]] = {user: {} for user in users}
+class Waiting(NamedTuple):
+    """How many messages of a room are unread, and how many of these mention the reader."""
+
+    unread: int = 0
+    mentions: int = 0
+
+
+NONE = Waiting()
+
+
+def waiting(users: Collection[int]) -> dict[int, dict[int, Waiting]]:
+    """What waits for each of these people, by room: rooms with nothing unread are left out, and archived
+    ones. At most `COUNTED` of each. One statement."""
+    found: dict[int, dict[int, Waiting]] = {user: {} for user in users}
     if not found:
         return found
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS.format(people=_places(found)), [*found])
-        for user, room, unread in cursor.fetchall():
+        for user, room, unread, mentions in cursor.fetchall():
             if unread:
-                found[user][room] = unread
+                found[user][room] = Waiting(unread, mentions)
     return found
 
 
-def of_reader(user: int, rooms: Iterable[tuple[int, int | None]]) -> dict[int, int]:
-    """As `counts`, for one reader, who `rooms` says what of: each room's last number and how far they
+def counts(users: Collection[int]) -> dict[int, dict[int, int]]:
+    """Of the same how much is unread."""
+    return {
+        user: {room: each.unread for room, each in rooms.items()}
+        for user, rooms in waiting(users).items()
+    }
+
+
+def of_reader(user: int, rooms: Iterable[tuple[int, int | None]]) -> dict[int, Waiting]:
+    """As `waiting`, for one reader, who `rooms` says what of: each room's last number and how far they
     have read it, None where they do not belong. Asks nothing where nothing came since."""
     if all(last_read is None or last_number <= last_read for last_number, last_read in rooms):
         return {}
-    return counts([user])[user]
+    return waiting([user])[user]
 
 
 class Mark(NamedTuple):
@@ -121,6 +148,7 @@ class Span(NamedTuple):
     last_read: int
     last_number: int
     rest: int | None
+    rest_calling: int | None  # the same of those that mention the reader
 
 
 def spans(user: int, rooms: Collection[int], shown: int) -> dict[int, Span]:
@@ -130,17 +158,23 @@ def spans(user: int, rooms: Collection[int], shown: int) -> dict[int, Span]:
         return {}
     sql = _SPANS.format(people="%s", rooms=_places(rooms))
     with connection.cursor() as cursor:
-        cursor.execute(sql, [shown, user, *rooms])
+        cursor.execute(sql, [shown, shown, user, *rooms])
         return {room: Span(room, *rest) for room, *rest in cursor.fetchall()}
 
 
-def messages(user: int, found: Iterable[Span]) -> dict[int, list[Row]]:
-    """The first unread messages of each room, as its span says, oldest first. One statement,
-    and one for the names of who reacted."""
+def messages(
+    user: int, found: Iterable[Span], calling: Collection[int] = ()
+) -> dict[int, list[Row]]:
+    """The first unread messages of each room, as its span says, oldest first; of the rooms `calling`
+    those alone that mention the reader. One statement, and one for the names of who reacted."""
     wanted = Q()
+    mentions = Q(user=user) | Q(user=None)
+    calls = Q(Exists(Mention.objects.filter(mentions, message=OuterRef("pk"))))
     for span in found:
-        to = Q(number__lte=span.last_number) if span.rest is None else Q(number__lt=span.rest)
-        wanted |= Q(to, room=span.room, number__gt=span.last_read)
+        rest = span.rest_calling if span.room in calling else span.rest
+        to = Q(number__lte=span.last_number) if rest is None else Q(number__lt=rest)
+        shown = Q(to, room=span.room, number__gt=span.last_read)
+        wanted |= shown & calls if span.room in calling else shown
     rows: dict[int, list[Row]] = {}
     if wanted:
         others = Message.objects.filter(wanted, deleted_at=None).exclude(author=user)

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from .. import faces
@@ -45,6 +46,13 @@ def initials(name: str) -> str:
     if len(words) == 1:
         return "".join(letter for letter in words[0] if letter.isalnum())[:2].upper()
     return (first + next(letter for letter in words[-1] if letter.isalnum())).upper()
+
+
+class Sound(models.TextChoices):
+    """What somebody's open pages play a sound for; "" for nothing."""
+
+    CALLS = "calls", _("Mentions and direct messages")
+    ALL = "all", _("Every message in rooms of which I am told everything")
 
 
 class Look(NamedTuple):
@@ -85,6 +93,15 @@ class User(AbstractUser):
         choices=settings.LANGUAGES,
         help_text=_("As the browser asks if you leave it empty."),
     )
+    sound = models.CharField(
+        _("sound"),
+        max_length=8,
+        choices=Sound,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What open pages play a sound for."),
+    )
     scheme = models.CharField(
         _("look"), max_length=8, choices=Scheme, blank=True, default="", db_default=""
     )
@@ -104,6 +121,11 @@ class User(AbstractUser):
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
+        indexes = [
+            # Whoever stands behind an @ is looked up by either.
+            models.Index(Lower("username"), name="user_by_username"),
+            models.Index(Lower("display_name"), name="user_by_display_name"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -133,6 +155,11 @@ class User(AbstractUser):
     def hue(self) -> int:
         """Which of the eight colours this person's face has."""
         return self.pk % FACE_HUES
+
+    def change_sound(self, sound: str) -> None:
+        """Have open pages play a sound for this from now on."""
+        self.sound = sound
+        self.save(update_fields=["sound"])
 
     def change_look(self, scheme: str) -> None:
         """Their next pages look so."""

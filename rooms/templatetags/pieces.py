@@ -79,7 +79,7 @@ def room_list(
         "\n".join(
             fragments.room_item(item, current=item.pk == current, language=language)
             for item in items
-            if item.direct == direct
+            if item.direct == direct and (item.listed or item.pk == current)
         )
     )
 
@@ -90,8 +90,11 @@ def catch_up(items: Iterable[RoomItem] | SafeString, current: bool | str = False
     list of rooms is a gap, so is this."""
     if isinstance(items, SafeString):
         return gap("catch_up")
-    unread = min(COUNTED, sum(item.unread for item in items))
-    return fragments.catch_up_link(unread, Variant.current().language, current=bool(current))
+    items = list(items)
+    unread = min(COUNTED, sum(item.counted for item in items))
+    calls = min(COUNTED, sum(item.calls for item in items))
+    language = Variant.current().language
+    return fragments.catch_up_link(unread, calls, language, current=bool(current))
 
 
 @register.simple_tag

@@ -111,9 +111,9 @@ def read_directory(user: User, query: str = "", *, archived: bool = False) -> Di
     """
     all_visible = rooms_visible_to(user)
     all_in_use = [room for room in all_visible if not room.archived]
-    counts = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in all_in_use])
+    waiting = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in all_in_use])
     items = [
-        RoomItem.of(room, counts.get(room.pk, 0))
+        RoomItem.of(room, waiting.get(room.pk, unread.NONE))
         for room in all_in_use
         if room.last_read is not None
     ]

@@ -14,6 +14,7 @@ from ..live import attached, fragments
 from ..live.fragments import Variant
 from ..models import Standing
 from ..models.attachment import files_of
+from ..models.mentions import mentions_of
 from ..text import to_html
 from .doors import entered_or_404, reader_required
 
@@ -68,7 +69,7 @@ def menu(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRespo
     files = files_of(message.files)
     said = {
         "name": room.called_by(user),
-        "body": to_html(message.body) if message.body else "",
+        "body": to_html(message.body, mentions_of(message.mentions)) if message.body else "",
         "files": attached.of_row(files, slug) if files else "",
     }
     return render(request, "rooms/menu.html", {**context, **said})

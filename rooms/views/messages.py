@@ -18,11 +18,13 @@ from ..live import fragments, own
 from ..live.fragments import Variant
 from ..models import Attachment, FileRefused, KeyUsed, MessageRefused, Standing, TryLater
 from ..models.audit import REASON_LENGTH
+from ..models.mentions import mentions_of
 from ..models.message import KEY, clean_key
 from ..models.permissions import demand
 from ..models.restriction import KeptOut, Muted
 from ..saying import say
 from ..text import to_html
+from . import naming
 from .doors import entered_or_404, live, reader_required, room_or_404
 from .files import sentence, take
 from .menu import shown_in_page
@@ -161,7 +163,7 @@ def _keep(request: AuthenticatedHttpRequest, room: Room, said: Said) -> None:
 
 
 def _save_draft(membership: Membership, said: Said) -> None:
-    text, key = said.text[:DRAFT_LENGTH], said.key[:64]
+    text, key = said.text[: naming.DRAFT_LENGTH], said.key[:64]
     membership.save_draft(text, key, said.reply, files=bool(said.files))
 
 
@@ -202,14 +204,13 @@ def _send_one(request: AuthenticatedHttpRequest, room: Room, said: list[Said]) -
 @reader_required
 def draft(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     """Keep what stands in the composer, so that a reload brings it back."""
-    membership = room_or_404(request, slug).membership_of(request.user)
+    room = room_or_404(request, slug)
+    membership = room.membership_of(request.user)
     said = _said(request)
-    if membership is not None and said:
-        _save_draft(membership, said[-1])
-    return HttpResponse(status=204)
-
-
-DRAFT_LENGTH = 20_000  # characters; a draft may be longer than a message while it is worked on
+    if membership is None or not said:
+        return HttpResponse(status=204)
+    _save_draft(membership, said[-1])
+    return naming.suggestions(request, room, membership, said[-1].key, said[-1].text)
 
 
 def _message(request: AuthenticatedHttpRequest, slug: str, number: int) -> tuple[Message, Standing]:
@@ -257,7 +258,11 @@ def delete(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRes
             return _done(request, message, changed=changed)
         except MessageRefused as refusal:
             error = " ".join(refusal.messages)
-    context = {"body": to_html(message.body), "error": error, "reason": reason}
+    context = {
+        "body": to_html(message.body, mentions_of(message.mentions)),
+        "error": error,
+        "reason": reason,
+    }
     return _form(request, message, "delete", {**context, "others": "" if own_message else "1"})
 
 
@@ -275,7 +280,7 @@ def _done(request: AuthenticatedHttpRequest, message: Message, *, changed: bool)
     message.refresh_from_db(
         fields=[
             *("body", "version", "edited_at", "deleted_at"),
-            *("files", "previews", "reactions", "pinned_at", "removal"),
+            *("files", "previews", "reactions", "pinned_at", "removal", "mentions"),
         ]
     )
     if not request.htmx:

@@ -26,7 +26,7 @@ from ..live.people import everybody, named, named_with
 from ..models import Standing, announcements
 from ..models.membership import NO_DRAFT
 from ..models.unread import first_unread
-from . import shell
+from . import shell, sounds
 from .doors import SIGNED_OUT_PAGE, entered_or_404, live, reader_required, room_or_404
 from .reader import composer_urls
 from .shell import SHELLS, about, around
@@ -164,7 +164,7 @@ def room_page(
         **about(request, items.items, room.pk),
         **_about_people(people, room.slug, variant),
         "room_name": name,
-        "tab_title": fragments.tab_title(items.total, name, place_name),
+        "tab_title": fragments.tab_title(items.total, name, place_name, items.calls),
         "version": room.version,
         "voice": own.voice_here(_sanction(room, standing), variant),
         "rows": part.with_line(fragments.new_line(variant.language), new.shown)
@@ -453,7 +453,8 @@ def _surroundings(request: AuthenticatedHttpRequest, room: Room, voice: Sanction
     reported = open_reports(request.user, mine)
     shown = repr((people, items, voice, reported))
     digest = blake2s(shown.encode(), digest_size=8).hexdigest()
-    if request.GET.get("seen") == digest:
+    heard = sounds.heard(request, digest)
+    if not heard:
         return ""
     return (
         fragments.people(people.here, people.total, room.slug, variant)
@@ -461,7 +462,8 @@ def _surroundings(request: AuthenticatedHttpRequest, room: Room, voice: Sanction
         + items.as_html(variant)
         + own.voice(voice, variant)
         + own.reports(reported, variant)
-        + fragments.seen(digest)
+        + heard.sound
+        + fragments.seen(heard.seen)
     )
 
 

@@ -24,6 +24,7 @@ from rooms.marks import shown
 from rooms.models import Membership, Room, User
 from rooms.models.attachment import files_of
 from rooms.models.direct import called, talkers_of
+from rooms.models.mentions import mentions_of
 from rooms.models.reading import rooms_visible_to
 from rooms.models.searching.matches import SearchTooLong
 from rooms.models.searching.query import QUERY_LENGTH, parsed
@@ -208,7 +209,7 @@ def _hits(user: User, found: Found, phrases: Sequence[Phrase]) -> list[Hit]:
         Hit(
             message,
             direct.get(message.room_id) or message.room.name,
-            shown(to_html(message.body), phrases),
+            shown(to_html(message.body, mentions_of(message.mentions)), phrases),
             ", ".join(file.name for file in files_of(message.files)),
             at,
             _moment(at, today),

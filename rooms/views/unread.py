@@ -21,6 +21,7 @@ from ..live import fragments, news, own
 from ..live.fragments import Variant
 from ..models import unread
 from ..models.attachment import files_of
+from . import sounds
 from .doors import entered_or_404
 
 if TYPE_CHECKING:
@@ -62,11 +63,13 @@ class Unread(NamedTuple):
 def _unread(user: int, items: Iterable[RoomItem], variant: Variant) -> Unread:
     """The rooms stand as they do in the list beside the page: so they are found there, and none moves
     because something new is said."""
-    waiting = [item for item in items if item.unread]
+    waiting = [item for item in items if item.counted]
     spans = unread.spans(user, [item.pk for item in waiting], SHOWN)
     waiting = [item for item in waiting if item.pk in spans]  # else it was read meanwhile
     shown = waiting[:ROOMS]
-    rows = unread.messages(user, [spans[item.pk] for item in shown])
+    # In a room that was made quiet only what calls them is to be caught up with.
+    calling = {item.pk for item in shown if item.counted < item.unread}
+    rows = unread.messages(user, [spans[item.pk] for item in shown], calling)
     sections, others = [], []
     for place, item in enumerate(waiting):
         span = spans[item.pk]
@@ -74,8 +77,8 @@ def _unread(user: int, items: Iterable[RoomItem], variant: Variant) -> Unread:
             item,
             fragments.rows_apart(rows.get(item.pk, ()), variant, among_rooms=True),
             f"{item.pk}-{span.last_number}",
-            span.rest,
-            item.unread - SHOWN if item.unread < unread.COUNTED else None,
+            span.rest_calling if item.pk in calling else span.rest,
+            item.counted - SHOWN if item.counted < unread.COUNTED else None,
         )
         if place >= ROOMS:
             others.append(section)
@@ -100,8 +103,8 @@ def catch_up(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 def _tab_title(request: AuthenticatedHttpRequest, items: Iterable[RoomItem]) -> str:
-    total = news.on_page(items, 0, "").total
-    return fragments.tab_title(total, _("Catch up"), request.place.name)
+    told = news.on_page(items, 0, "")
+    return fragments.tab_title(told.total, _("Catch up"), request.place.name, told.calls)
 
 
 @require_POST
@@ -179,10 +182,11 @@ def _news(request: AuthenticatedHttpRequest) -> HttpResponse:
     told = news.News(tuple(items), current, request.place.name)
     reported = open_reports(request.user, items)
     digest = told.digest if reported is None else f"{told.digest}.{reported}"
-    if request.GET.get("seen") == digest:
+    heard = sounds.heard(request, digest)
+    if not heard:
         return HttpResponse(status=204)
     catching_up = request.htmx.current_url_abs_path == reverse("unread")
     title = _tab_title(request, items) if catching_up else ""
-    follow = render_to_string("_follow.html", {"current_room": current or "", "seen": digest})
+    follow = render_to_string("_follow.html", {"current_room": current or "", "seen": heard.seen})
     beside = told.beside(variant, title, catching_up=catching_up)
-    return HttpResponse(follow + beside + own.reports(reported, variant))
+    return HttpResponse(follow + beside + own.reports(reported, variant) + heard.sound)

@@ -29,10 +29,12 @@ from PIL import Image
 from playwright.sync_api import Page, Response, expect
 
 from rooms import urls
+from rooms.mail import unsubscribe_token
 from rooms.models import (
     Export,
     Imported,
     Invitation,
+    Level,
     Message,
     Place,
     Preview,
@@ -152,8 +154,22 @@ def data_of(ines: User, tomasz: User, noor: User, full: Room) -> dict[str, Any]:
     return {"aged": aged.slug, "brought": brought}
 
 
+def mention(room: Room, author: User, reader: User) -> None:
+    """What names people, and rooms that show it beside every page of the reader."""
+    factories.say(
+        room, author, f"@{reader.name} and @room, look: `@tomasz`", "for @zoe-pages and @here"
+    )
+    quiet = factories.make_room("Pages hushed", author, reader)
+    quiet.memberships.get(user=reader).change_level(Level.MENTIONS)
+    factories.say(quiet, author, "whatever")
+    calling = factories.make_room(f"Pages calling {LONG}"[:60], author, reader)
+    factories.say(calling, author, f"@{reader.username}", "and more")
+
+
 def tell(person: User) -> None:
     """All that one can say of oneself."""
+    person.email = "tomasz@example.org"
+    person.save()
     told = Profile.of(person)
     told.describe(pronouns="he/him", about=f"Ask me about {LONG}.\nhttps://example.org/{'a' * 100}")
     told.show_status(Status("🎧", "Soldering until four, then tea"), None)
@@ -228,6 +244,7 @@ def arrange() -> Scene:
     full.post(noor, f"I do, {LONG}", "key-of-the-reply", reply=mine.number)
     full.post(ines, "and I", "key-of-another", reply=mine.number + 1)
 
+    mention(full, ines, tomasz)
     (advert,) = factories.say(full, noor, "Buy my watches")
     advert.remove(by=ines, reason=f"No adverts, {LONG[:150]}")
     quiet, banned = moderated(people)
@@ -283,6 +300,7 @@ def arrange() -> Scene:
             "notes": Room.direct_with([], by=tomasz).slug,
             "many": many,
             "invitation": Invitation.make(by=ines).token,
+            "unsubscribe": unsubscribe_token(people["zoe"].pk),
             "revoked": revoked.token,
             "reset": f"{user_pk_to_url_str(tomasz)}-{default_token_generator.make_token(tomasz)}",
         }
@@ -632,6 +650,15 @@ CASES = [
     Case("reactions", "tomasz", "/rooms/{full}/{mine}/reactions/"),
     Case("reactions with mistakes", "tomasz", "/rooms/{full}/{mine}/reactions/", 400,
          do=sent(("Emoji or its name", "two words"), button="React")),
+    Case("mention somebody", "tomasz", "/rooms/{full}/mention/?q="),
+    Case("mention somebody searched for in vain", "tomasz", "/rooms/{full}/mention/?q=xyzzy"),
+    Case("notifications of a room", "tomasz", "/rooms/{full}/notifications/"),
+    Case("notifications of a direct conversation", "tomasz", "/rooms/{talk}/notifications/"),
+    Case("notifications", "tomasz", "/accounts/notifications/"),
+    Case("notifications with mistakes", "ines", "/accounts/notifications/",
+         do=sent(("No mail from", "22:00"), button="Save")),
+    Case("no more mail", "", "/unsubscribe/{unsubscribe}/"),
+    Case("no more mail, done", "", "/unsubscribe/{unsubscribe}/", do=sent(button="Send me no more")),
     Case("message's menu as a page", "tomasz", "/rooms/{full}/{mine}/menu/"),
     Case("room in another direction", "noor", "/rooms/{full}/"),
     Case("empty room", "tomasz", "/rooms/{empty}/"),
