@@ -49,6 +49,10 @@ if TYPE_CHECKING:
 
 LEFT_OUT = {
     "account.EmailConfirmation": "its key opens an address's confirmation, and allauth needs no rows",
+    "mfa.Authenticator": "somebody proves by it who they are; it is taken away on a page of the place",
+    "socialaccount.SocialAccount": "it lets somebody in, and is connected by that person alone",
+    "socialaccount.SocialApp": "the environment names the providers",
+    "socialaccount.SocialToken": "none is kept",
     "rooms.Session": "whoever has its key is signed in; people are signed out on their own page",
     "rooms.Report": "what is reported is for those who moderate, on pages of their own",
     "rooms.PreviewPicture": "what it shows was linked to in rooms that an operator may not read",
