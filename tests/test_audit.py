@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -24,6 +25,7 @@ from rooms.models import (
     audit,
     people,
     restriction,
+    second_factor,
 )
 from rooms.models.audit import Kind
 from rooms.models.leaving import delete_account
@@ -59,7 +61,12 @@ def everything(alice: User, bob: User, room: Room, place: Place) -> dict[Kind, C
         Report.make(reported, by=bob, reason="rude")
         Report.objects.get().close("dismissed", by=alice)
 
+    def lose_factor() -> None:
+        TOTP.activate(bob, generate_totp_secret())
+        second_factor.forget(bob, by=alice)
+
     return {
+        Kind.NO_FACTOR: lose_factor,
         Kind.ROLE: lambda: people.change_role(other, Role.ADMIN, by=alice),
         Kind.CLOSED: lambda: people.deactivate(other, by=alice),
         Kind.OPENED: lambda: people.reactivate(other, by=alice),
