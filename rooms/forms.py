@@ -22,8 +22,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.functional import lazy
 from django.utils.html import format_html
-from django.utils.translation import get_language_info, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from rooms.adapter import EMAIL_LENGTH
 from rooms.models import Place, Role, Room, User
@@ -273,10 +273,7 @@ class ProfileForm(forms.Form):
             "language",
             [
                 ("", _("As the browser asks")),
-                *(
-                    (code, get_language_info(code)["name_local"])
-                    for code, _name in settings.LANGUAGES
-                ),
+                *settings.LANGUAGES,
             ],
         )
 

@@ -10,6 +10,7 @@ from .views import (
     help_page,
     installing,
     invitations,
+    languages,
     menu,
     messages,
     people,
@@ -29,6 +30,7 @@ from .views import (
 urlpatterns = [
     path("", directory.home, name="home"),
     path("setup/", place.set_up, name="setup"),
+    path("language/", languages.choose, name="language"),
     path("place/", place.change, name="place"),
     path("place/people/", people.people, name="people"),
     path("place/people/<int:pk>/", people.person, name="person"),

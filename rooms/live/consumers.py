@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from .. import metrics
 from ..models import MessageRefused, Room, User, announcements, entrance
+from ..models.language import spoken
 from ..sessions import SessionStore, reader_of
 from . import fragments, parts, presence
 from .connections import (
@@ -71,7 +72,7 @@ def variant_of(user: User, scope: dict[str, Any]) -> Variant:
         COOKIES=scope.get("cookies", {}),
         META={"HTTP_ACCEPT_LANGUAGE": headers.get(b"accept-language", b"").decode("latin-1")},
     )
-    language = user.language or translation.get_language_from_request(request)  # type: ignore[arg-type]
+    language = spoken(user.language) or translation.get_language_from_request(request)  # type: ignore[arg-type]
     return Variant(language, user.time_zone or settings.TIME_ZONE)
 
 
@@ -144,7 +145,10 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            await self._answer(text_data)
+            with (
+                self.reader.variant.active()
+            ):  # what is refused is refused in the reader's language
+                await self._answer(text_data)
         except TooSlow:  # it asks, and does not take the answers
             metrics.TOO_SLOW.inc()
             self.end(TRY_AGAIN_LATER)

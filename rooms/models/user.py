@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from . import announcements
+from .language import languages, spoken
 from .names import NameWords
 from .permissions import Role
 
@@ -59,8 +60,14 @@ class User(AbstractUser):
         _("language"),
         max_length=16,
         blank=True,
-        choices=settings.LANGUAGES,
+        choices=languages,
         help_text=_("As the browser asks if you leave it empty."),
+    )
+    last_language = models.CharField(  # noqa: DJ001  # a default would mean a new table to SQLite
+        max_length=16,
+        null=True,
+        editable=False,
+        help_text=_("Of the page on which they last signed in."),
     )
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.MEMBER)
     name_words = NameWords(
@@ -95,6 +102,18 @@ class User(AbstractUser):
     def hue(self) -> int:
         """Which of the eight colours this person's face has."""
         return self.pk % FACE_HUES
+
+    @property
+    def reads(self) -> str:
+        """The language to write to this person in while they are not here: the one that they chose, else
+        the one that they had before them."""
+        return spoken(self.language) or spoken(self.last_language) or settings.LANGUAGE_CODE
+
+    def note_language(self, language: str | None) -> None:
+        """They signed in on a page in this language."""
+        if self.last_language != language:
+            self.last_language = language
+            self.save(update_fields=["last_language"])
 
     def change_profile(self, *, display_name: str, time_zone: str, language: str) -> None:
         """Change how this person is called and what they read in; open pages follow."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from django.contrib import messages
@@ -12,11 +13,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from rooms.forms import ProfileForm
+from rooms.views.languages import remember
 
 if TYPE_CHECKING:
-    from django.http import HttpResponse
+    from django.http import HttpRequest, HttpResponse
 
     from rooms.views.doors import AuthenticatedHttpRequest
+
+
+def _browsers_language(request: HttpRequest) -> str:
+    """What the page will be in once nobody has chosen a language."""
+    asked = copy(request)
+    asked.COOKIES = {}
+    return translation.get_language_from_request(asked)
 
 
 @require_http_methods(["GET", "POST"])
@@ -32,7 +41,9 @@ def profile(request: AuthenticatedHttpRequest) -> HttpResponse:
     form = ProfileForm(request.POST if request.method == "POST" else None, initial=kept)
     if form.is_valid():
         user.change_profile(**form.cleaned_data)
-        with translation.override(user.language or translation.get_language()):
+        with translation.override(user.language or _browsers_language(request)):
             messages.success(request, _("Saved."))
-        return redirect("profile")
+        response = redirect("profile")
+        remember(response, user.language)
+        return response
     return render(request, "rooms/profile.html", {"form": form})
