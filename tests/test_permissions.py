@@ -152,6 +152,7 @@ GET   direct-new              ++++>>  ++++>>
 POST  direct-new              +++!>>  +++!>>
 GET   profile                 ++++>>  ++++>>
 POST  profile                 ++++>>  ++++>>
+POST  language                ++++++  ++++++
 GET   help                    ++++>>  ++++>>
 GET   preview-picture         ++++>>  ++++>>
 GET   manifest                ++++++  ++++++
@@ -321,6 +322,7 @@ REQUESTS = {
     "invitation-qr": of_invitation,
     "invitation-revoke": of_invitation,
     "invited": Request(lambda scene, _who: [scene.invitation.token]),
+    "language": with_form(language="zh-hans"),
     "profile": with_form(display_name="Otherwise"),
     "composer-input": kept_fragment,
     "connection-lost": kept_fragment,

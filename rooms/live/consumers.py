@@ -241,7 +241,9 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     def _post(self, text: str, key: str, reply: int | None) -> int:
         """Whether they may is asked again by the verb: the socket may be older than the answer."""
-        return Room(pk=self.room_id, slug=self.slug).post(self.user, text, key, reply=reply).number
+        room = Room(pk=self.room_id, slug=self.slug)
+        with self.reader.variant.active():  # which no thread takes over from another
+            return room.post(self.user, text, key, reply=reply).number
 
     # What goes (the hub calls these)
 
