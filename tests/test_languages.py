@@ -340,7 +340,7 @@ async def test_each_reader_is_pushed_their_own_language(
     ],
 )
 async def test_each_reader_is_told_why_in_their_language(
-    alice: User, bob: User, open_room: Room, code: int, words: str, chinese_words: str
+    *, alice: User, bob: User, open_room: Room, code: int, words: str, chinese_words: str
 ) -> None:
     await in_db(reads)(bob, CHINESE)
     async with watching(alice, open_room) as english, watching(bob, open_room) as chinese:
@@ -409,4 +409,9 @@ def test_what_an_outbox_is_told_is_in_its_language(bob: User, open_room: Room) -
 
 def test_people_are_who_they_are_in_every_language(alice: User) -> None:
     with translation.override(CHINESE):
-        assert [Role(role).label for role in Role.values] == ["所有者", "管理员", "成员", "访客"]
+        assert [str(Role(role).label) for role in Role.values] == [
+            "所有者",
+            "管理员",
+            "成员",
+            "访客",
+        ]
