@@ -39,7 +39,7 @@ NAMES = """
     Roomful Markdown JavaScript Chrome Edge Safari Firefox iPhone iPad Mac Android Cookie QR UTC English
     Alt Shift Control Option Tab Enter Esc MB KB PDF PNG MP MP3 MP4 GB from me
 """
-READ_ALOUD = ("aria-label", "title", "alt", "placeholder")
+READ_ALOUD = ("aria-label", "label", "title", "alt", "placeholder")
 # What is shown as it is typed, and what has no words for people.
 CODE = re.compile(r"[A-Z]\w+/[\w/+-]+|[a-z]{2}(-\w+)?")
 ASKED = ("xyzzy", "pages", "banana", "message the", "message+the")

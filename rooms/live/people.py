@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ..models.names import sort_key
 from ..models.reading import names_of
 from ..models.user import FACE_HUES, initials
 from . import fragments, presence
@@ -62,4 +63,4 @@ def everybody(users: set[int]) -> tuple[fragments.Person, ...]:
 
 def _listed(users: Iterable[int], names: Mapping[int, str]) -> tuple[fragments.Person, ...]:
     found = (_person(user, names[user]) for user in users if user in names)
-    return tuple(sorted(found, key=lambda person: (person.name.casefold(), person.pk)))
+    return tuple(sorted(found, key=lambda person: (sort_key(person.name), person.pk)))

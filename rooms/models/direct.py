@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from .membership import Membership
-from .names import line_of, words_of
+from .names import line_of, sort_key, words_of
 from .prepared import Prepared
 from .user import User
 
@@ -42,7 +42,7 @@ def new_slug() -> str:
 
 def called(others: Iterable[str]) -> str:
     """What a conversation is called for the one who talks there with these `others`."""
-    return ", ".join(sorted(others, key=str.casefold)) or _("Notes to yourself")
+    return ", ".join(sorted(others, key=sort_key)) or _("Notes to yourself")
 
 
 Talkers = dict[int, dict[int, str]]  # conversations, and who is in each by what name

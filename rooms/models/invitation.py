@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from .names import sort_key
 from .permissions import INVITES, Role
 from .room import Room
 from .user import User
@@ -127,7 +128,7 @@ class Invitation(models.Model):
         """The rooms that it leads into: those of them that are in use, and that whoever made it still
         sees, by name."""
         found = Room.objects.visible_to(self.created_by).filter(invitations=self, archived_at=None)
-        return sorted(found, key=lambda room: (room.name.casefold(), room.pk))
+        return sorted(found, key=lambda room: (sort_key(room.name), room.pk))
 
     def use(self) -> None:
         """Count one who comes by it. In a transaction that lets them in, too: whoever waits for its last
