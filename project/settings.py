@@ -218,15 +218,13 @@ STORAGES = {
         "BACKEND": (
             "django.contrib.staticfiles.storage.StaticFilesStorage"
             if DEBUG
-            else "servestatic.storage.CompressedManifestStaticFilesStorage"
+            else "project.static.StaticStorage"
         )
     },
 }
 SERVESTATIC_ALLOW_ALL_ORIGINS = False
 # Under its plain name a file could be cached only briefly; templates name files by {% static %}.
 SERVESTATIC_KEEP_ONLY_HASHED_FILES = True
-# Of what a first visit loads in style sheets, a sixth is comments and spaces, compressed as it is.
-SERVESTATIC_MINIFY = True
 
 
 def _static_headers(headers: Any, _path: str, _url: str) -> None:

@@ -4,31 +4,40 @@ Tasks are Django's (https://docs.djangoproject.com/en/6.0/topics/tasks/, here by
 with `@task()`, given to `later`, which stores it in the same transaction as what it is about. A worker
 carries it out: a thread of the serving process or, with `WORKER=off` there, `manage.py work`. There may
 be any number of workers.
+
+A task is done at least once. While a worker is at it, it says so time and again, in `run_after`: when
+others may think that it is gone. One that was killed is thus found out, and its task is begun anew; so a
+task looks first at what it did already.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db import close_old_connections, connections, transaction
+from django.db import DatabaseError, close_old_connections, connections, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import get_random_string
+from django_tasks.base import TaskResultStatus
 from django_tasks_db.management.commands.db_worker import Worker as TaskWorker
-from django_tasks_db.models import DBTaskResult
+from django_tasks_db.models import DBTaskResult, get_date_max
 
 from .models import Chore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from django_tasks.base import Task
 
 logger = logging.getLogger(__name__)
 
+LEASE = timedelta(minutes=2)  # after which a worker that said nothing is thought to be gone
+ATTEMPTS = 3  # at a task whose worker is lost each time, perhaps by its doing
 LOOK = 5.0  # seconds between two looks for what another process left to be done
 
 # Each is named in the log and the database by its function.
@@ -79,7 +88,7 @@ class Worker(threading.Thread):
 
     def stop(self, patience: float = 0) -> None:
         """Begin nothing more, and wait up to `patience` seconds for what has begun. What takes longer
-        ends with the process: a chore is done anew, a task is not."""
+        ends with the process, and is begun anew by another."""
         self._stopped.set()
         self._woken.set()
         self.join(patience)
@@ -130,8 +139,57 @@ def do_what_is_due() -> None:
     close_old_connections()
 
 
+def begin_lost_tasks_anew() -> None:
+    """Tasks whose worker is gone are ready again, up to `ATTEMPTS` times; then they have failed."""
+    now = timezone.now()
+    lost = DBTaskResult.objects.running().filter(
+        # It may have ended before it said for the first time how long it would take.
+        Q(run_after__lt=now) | Q(run_after=get_date_max()),
+        started_at__lt=now - LEASE,
+    )
+    for task in lost:
+        logger.warning(
+            "task %s: its worker is gone (attempt %s)", task.task_path, len(task.worker_ids)
+        )
+        if len(task.worker_ids) < ATTEMPTS:
+            as_found = lost.filter(pk=task.pk, run_after=task.run_after)
+            as_found.update(status=TaskResultStatus.READY, run_after=now)
+        else:
+            task.set_failed(RuntimeError(f"its worker was lost {ATTEMPTS} times"))
+
+
+class _TaskWorker(TaskWorker):
+    """The library's, which shows others that it lives."""
+
+    def run_task(self, db_task_result: DBTaskResult[..., Any]) -> None:
+        done = threading.Event()
+        mine = DBTaskResult.objects.filter(
+            pk=db_task_result.pk, worker_ids=db_task_result.worker_ids
+        )
+
+        def renew() -> None:
+            mine.update(run_after=timezone.now() + LEASE)
+
+        def keep_renewing() -> None:
+            while not done.wait(LEASE.total_seconds() / 4):
+                try:
+                    renew()
+                except DatabaseError:
+                    logger.exception("a task's lease was not renewed")
+            connections.close_all()
+
+        renew()
+        keeper = threading.Thread(target=keep_renewing, name="lease of a task", daemon=True)
+        keeper.start()
+        try:
+            super().run_task(db_task_result)
+        finally:
+            done.set()
+            keeper.join()
+
+
 def _do_tasks() -> None:
-    TaskWorker(
+    _TaskWorker(
         queue_names=["*"],
         interval=0,
         batch=True,  # until none is left

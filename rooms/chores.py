@@ -7,13 +7,16 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from .background import chore
+from .background import begin_lost_tasks_anew, chore
 from .models import Attachment, LinkPreview, Shelf
 from .sessions import SessionStore
 
+MINUTELY = timedelta(minutes=1)
 HOURLY = timedelta(hours=1)
 DAILY = timedelta(days=1)
 TASKS_KEPT = timedelta(days=7)  # once done, or failed, for whoever looks why
+
+chore(every=MINUTELY)(begin_lost_tasks_anew)
 
 
 @chore(every=DAILY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sqlite3
@@ -42,6 +43,22 @@ def note(what: str) -> None:
 @task()
 def fail(what: str) -> None:
     raise ValueError(what)
+
+
+@task()
+def die() -> None:
+    """As a worker does that the machine runs out of memory for."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task()
+def wait_and_look() -> None:
+    """Take longer than a lease lasts, and be thought lost meanwhile by nobody."""
+    begun = DBTaskResult.objects.get().run_after
+    renewed = begun + 3 * background.LEASE
+    wait_until(lambda: DBTaskResult.objects.get().run_after > renewed, "the lease is renewed")
+    background.begin_lost_tasks_anew()
+    done.append(DBTaskResult.objects.get().status)
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +118,54 @@ def test_a_task_that_fails_keeps_no_other_from_being_done(
     assert done == ["all the same"]
     assert any("state=FAILED" in record.getMessage() for record in caplog.records)
     assert DBTaskResult.objects.failed().count() == 1
+
+
+def die_at_work() -> None:
+    """In a process of its own, of which only the death is waited for."""
+    connections.close_all()
+    child = os.fork()
+    if child == 0:
+        do_what_is_due()
+        os._exit(0)  # not reached
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def let_leases_lapse() -> None:
+    DBTaskResult.objects.update(
+        started_at=timezone.now() - 2 * background.LEASE,
+        run_after=timezone.now() - timedelta(seconds=1),
+    )
+
+
+def test_a_task_whose_worker_was_killed_is_begun_anew_and_given_up_at_last() -> None:
+    later(die)
+    for attempt in range(1, background.ATTEMPTS + 1):
+        die_at_work()
+        background.begin_lost_tasks_anew()
+        task = DBTaskResult.objects.get()
+        assert (task.status, len(task.worker_ids)) == ("RUNNING", attempt), "it may be at it yet"
+        do_what_is_due()  # which would kill the test
+        let_leases_lapse()
+        background.begin_lost_tasks_anew()
+        status = "READY" if attempt < background.ATTEMPTS else "FAILED"
+        assert DBTaskResult.objects.get().status == status
+    assert "was lost 3 times" in DBTaskResult.objects.get().traceback
+
+
+def test_a_worker_that_was_killed_before_it_could_say_how_long_it_takes_is_found_out() -> None:
+    later(note, "tea")
+    DBTaskResult.objects.get().claim("somebody")
+    DBTaskResult.objects.update(started_at=timezone.now() - 2 * background.LEASE)
+    background.begin_lost_tasks_anew()
+    do_what_is_due()
+    assert done == ["tea"]
+
+
+def test_a_task_that_takes_long_is_not_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "LEASE", timedelta(seconds=0.2))
+    later(wait_and_look)
+    do_what_is_due()
+    assert done == ["RUNNING"]
 
 
 def test_a_worker_is_woken_by_the_process_it_is_in(worker: Worker) -> None:
