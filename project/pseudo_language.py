@@ -18,8 +18,9 @@ from pathlib import Path
 CODE = "ar-xb"
 NAME = "\u202eBackwards\u202c"
 
-TURN = "\u202e"  # RIGHT-TO-LEFT OVERRIDE
-TURN_BACK = "\u202c"  # POP DIRECTIONAL FORMATTING
+# RIGHT-TO-LEFT OVERRIDE and POP DIRECTIONAL FORMATTING, between marks that keep a number beside it apart.
+TURN = "\u200f\u202e"
+TURN_BACK = "\u202c\u200f"
 
 LONGER = str.maketrans(
     {vowel: accented * 2 for vowel, accented in zip("aeiouAEIOU", "áéíóúÁÉÍÓÚ", strict=True)}

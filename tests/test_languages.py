@@ -10,10 +10,12 @@ from django.core import mail
 from django.test import Client
 from django.utils import translation
 
+from rooms import emojis
 from rooms.live import consumers
 from rooms.live.connections import NOT_FOUND, SIGNED_OUT
 from rooms.live.hub import hub
 from rooms.models import Place, Role, Room, User
+from rooms.models.names import sort_key
 from tests.cast import signed_in
 from tests.factories import PASSWORD, make_room, say
 from tests.markup import parse, text, values
@@ -88,6 +90,12 @@ def test_another_language_is_chosen_where_one_signs_in() -> None:
     assert response.cookies[COOKIE]["httponly"]
     assert response.cookies[COOKIE]["samesite"] == "Lax"
     assert language_of(client, at, **{"Accept-Language": ENGLISH}) == CHINESE
+
+
+@pytest.mark.usefixtures("place")
+def test_languages_are_called_what_their_speakers_call_them() -> None:
+    page = parse(Client(headers={"Accept-Language": CHINESE}).get(LOGIN))
+    assert page.findtext(".//form[@class='languages']/button[@value='en']") == "English"
 
 
 @pytest.mark.usefixtures("place")
@@ -218,6 +226,49 @@ def test_days_and_hours_are_written_as_the_language_has_them(
     shown = text(bob_client.get(page))
     assert f"{at.year}年{at.month}月{at.day}日 星期{weekday}" in shown
     assert f"{at:%H:%M}" in shown
+
+
+# Names
+
+
+def test_names_stand_where_one_looks_for_them() -> None:
+    names = [
+        "李雷",
+        "zoe",
+        "Émile",
+        "Eve",
+        "陈静",
+        "Über",
+        "Tom",
+        "王芳",
+        "Zoë",
+        "anna",
+        "Борис",
+        "Анна",
+    ]
+    assert sorted(names, key=sort_key) == [
+        *("anna", "Émile", "Eve", "Tom", "Über", "zoe", "Zoë"),
+        *("Анна", "Борис"),
+        *("陈静", "李雷", "王芳"),  # chen, li, wang
+    ]
+    assert sort_key("\ud800") == sort_key("?")  # half a character is a name to nobody
+
+
+def test_emoji_are_found_by_what_they_are_called_in_the_language(
+    alice: User, bob: User, open_room: Room
+) -> None:
+    assert "火箭" not in [each.name for each in emojis.search("rocket")]
+    with translation.override(CHINESE):
+        assert emojis.named("🚀").name == "火箭"
+        assert emojis.one_emoji("火箭") == "🚀"
+        assert "👍" in [each.emoji for each in emojis.search("向上")]
+        assert emojis.search("rocket")[0].emoji == "🚀"  # many know that name
+        assert emojis.search("不存在的表情") == ()
+    reads(bob, CHINESE)
+    (message,) = say(open_room, alice, "hello")
+    menu = f"/rooms/{open_room.slug}/{message.number}/menu/"
+    palette = parse(signed_in(bob).get(menu)).iter("button")
+    assert "拇指向上" in [button.get("title") for button in palette]
 
 
 # Mail

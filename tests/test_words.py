@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CHINESE = "zh-hans"
 ARABIC = re.compile("[\u0600-\u06ff]")
 LATIN = re.compile(r"[A-Za-z]{2,}")
-SENTENCE = re.compile(f"{TURN}[^{TURN_BACK}]*{TURN_BACK}")
+SENTENCE = re.compile(f"{TURN}.*?{TURN_BACK}", re.DOTALL)
 
 # Names of things that are called so in every language.
 NAMES = """

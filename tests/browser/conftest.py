@@ -54,7 +54,7 @@ def static_files() -> None:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Roomful]:
-    roomful = Roomful(Path(settings.DATA_DIR), PORT=str(settings.PORT))
+    roomful = Roomful(Path(settings.DATA_DIR), PORT=str(settings.PORT), PSEUDO_LANGUAGE="on")
     roomful.start()
     yield roomful
     roomful.end()

@@ -649,7 +649,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
         "not-replying", "poller", "pasted", "message-reply", "message-pin", "changes",
         "preview-picture", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
         "file", "thumbnail", "files-of-plain",
-        "invitation-qr", "member-moderator", "news", "unread-read",
+        "invitation-qr", "member-moderator", "news", "unread-read", "language",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
