@@ -145,9 +145,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            with (
-                self.reader.variant.active()
-            ):  # what is refused is refused in the reader's language
+            # what is refused is refused in the language of the page
+            with self.reader.variant.active():
                 await self._answer(text_data)
         except TooSlow:  # it asks, and does not take the answers
             metrics.TOO_SLOW.inc()
