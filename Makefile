@@ -1,6 +1,7 @@
 # make run: start Roomful. make test: all tests. make check: formatter, linter, types, migrations.
 # make messages: bring the translations up to date with the sources, and name what is left to translate.
 # make test-faults: what people see while servers are killed and services fail, some minutes more.
+# make pictures: take those of the documentation anew, after a change of what they show.
 # make bench: measure it beside others, half an hour; make bench PART=fanout: one part of that.
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 INSTALLED_FOR_TESTS = $(VENV)/.installed-for-tests
 
-.PHONY: run test test-faults check messages coverage bench
+.PHONY: run test test-faults check messages coverage bench pictures
 
 run: $(INSTALLED)
 	@exec $(VENV)/bin/python manage.py serve --prepare
@@ -32,6 +33,10 @@ coverage: $(INSTALLED_FOR_TESTS)
 	  --cov --cov-report=
 	$(VENV)/bin/python -m pytest -q tests --ignore=tests/browser --ignore=tests/faults --stack=full \
 	  --cov --cov-append
+
+pictures: $(INSTALLED_FOR_TESTS)
+	@tests/prepare.sh
+	@PICTURES=retake $(VENV)/bin/python -m pytest -q tests/browser/test_pictures.py --stack=browser
 
 bench: $(INSTALLED_FOR_TESTS)
 	@tests/prepare.sh

@@ -31,6 +31,8 @@ class CompressionMiddleware(GZipMiddleware):
     ) -> HttpResponseBase:
         if response.has_header("Accept-Ranges"):
             return response  # a file, whose bytes are counted
+        if response.headers.get("Content-Type") == "image/webp":
+            return response  # it is as small as it gets
         accepted = _ACCEPTED.search(request.headers.get("Accept-Encoding", ""))
         if accepted and not response.streaming and not response.has_header("Content-Encoding"):
             return _by_brotli(response, self.max_random_bytes)  # type: ignore[arg-type]

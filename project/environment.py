@@ -20,6 +20,12 @@ from environ import Env
 SECRET_KEY_LENGTH = 50
 TOKEN_LENGTH = 32  # 128 bits as `openssl rand -hex 16` writes them
 
+# What addresses of Roomful's own begin with.
+TAKEN = frozenset(
+    """accounts composer direct healthz help join manifest metrics people place previews readyz rooms
+    reports search setup static unread ws""".split()  # noqa: SIM905  # shorter than a line for each
+)
+
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 
@@ -177,6 +183,17 @@ def secret_key(name: str, file: Path) -> str:
             f"{name} is not set, and {file}, where it is kept, is damaged: remove it or restore it."
         )
     return key
+
+
+def path(name: str, default: str) -> str:
+    """Where something is on this site, without the first slash and with the last; "" if it is off."""
+    value = text(name, default).strip("/")
+    if value.lower() == "off":
+        return ""
+    first = value.partition("/")[0]
+    if not re.fullmatch(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", value) or first in TAKEN:
+        refuse(name, f'"{value}"', 'it must be an address that is free, such as "admin/", or off')
+    return f"{value}/"
 
 
 def token(name: str) -> str:

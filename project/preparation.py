@@ -61,6 +61,11 @@ def prepare() -> None:
         collect_static_files()
 
 
+# Of these the site for operators loads the short copies. Compressing the long ones as well would take as
+# long as all files of Roomful.
+UNREAD = ["jquery.js", "select2.full.js", "xregexp.js"]
+
+
 def collect_static_files() -> None:
     """Stores hashed and compressed copies, unless those there were made from just these files."""
     if settings.DEBUG:
@@ -72,7 +77,7 @@ def collect_static_files() -> None:
     if manifest.exists() and stamp.exists() and stamp.read_text() == made_from:
         return
     # Files of before stay: a process that is still running serves them.
-    call_command("collectstatic", interactive=False, verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=UNREAD)
     stamp.write_text(made_from)
 
 

@@ -44,8 +44,8 @@ NORMAL_CLOSURE = 1000
 SERVICE_RESTART = 1012  # the close code after which pages connect again
 
 
-# Where files are uploaded, with a message or before it.
-TAKES_FILES = re.compile(rb"/rooms/[^/?]+/(?:send|files)/(?:\?|$)")
+# Where files are uploaded: with a message or before it, and as somebody's picture.
+TAKES_FILES = re.compile(rb"/(?:rooms/[^/?]+/(?:send|files)|accounts/(?:profile|picture))/(?:\?|$)")
 
 # Refusals before any view is asked.
 TOO_LARGE = "This is too large: at most {limit} MB can be sent at once."

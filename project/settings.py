@@ -56,6 +56,7 @@ ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "project.asgi.application"
 
 INSTALLED_APPS = [
+    "django.contrib.admin.apps.SimpleAdminConfig",  # of which rooms/admin/ makes a site of its own
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -257,7 +258,11 @@ _email = environment.email("EMAIL_URL")
 _mail_is_sent = not _email["EMAIL_BACKEND"].endswith("console.EmailBackend")
 
 ACCOUNT_ADAPTER = "rooms.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"signup": "rooms.forms.SignupForm"}
+ACCOUNT_FORMS = {
+    "signup": "rooms.forms.SignupForm",
+    "reset_password": "rooms.banned_forms.ResetPasswordForm",
+    "reset_password_from_key": "rooms.banned_forms.ResetPasswordKeyForm",
+}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "optional" if _mail_is_sent else "none"
@@ -280,6 +285,16 @@ LANGUAGE_COOKIE_NAME = "roomful_language"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60  # seconds
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
+
+# Where the site for operators is, "" for nowhere.
+ADMIN_PATH = environment.path("ADMIN_PATH", "admin/")
+
+# Of one person; more is refused with the seconds until it is taken. 0: no limits of this kind at all.
+POSTS_PER_MINUTE = environment.number("POSTS_PER_MINUTE", 60, 0, 100_000)
+POSTS_AT_ONCE = environment.number("POSTS_AT_ONCE", 20, 1, 100_000)
+
+# How long it is kept who decided what; 0 for ever.
+AUDIT_DAYS = environment.number("AUDIT_DAYS", 365, 0, 36_500)
 
 # Who asks /metrics shows this; without it there is no such address.
 METRICS_TOKEN = environment.token("METRICS_TOKEN")

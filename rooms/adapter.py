@@ -20,9 +20,11 @@ from django.utils import translation
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from rooms.models import Invitation, Place, Room, Standing, announcements
+from rooms.browsers import note_browser
+from rooms.models import Ban, Invitation, Place, Room, Standing, announcements
 from rooms.models.invitation import InvitationOver
 from rooms.models.language import spoken
+from rooms.models.people import lift_bans_that_are_over
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -144,6 +146,18 @@ class AccountAdapter(DefaultAccountAdapter):
             resolve_url("invited", token) if token else str(super().get_login_redirect_url(request))
         )
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Whose ban has just ended need not wait for a worker to find out."""
+        super().pre_authenticate(request, **credentials)
+        lift_bans_that_are_over()
+
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Whoever has the password is told what became of the account."""
+        ban = Ban.objects.in_force().filter(user=user).first()
+        if ban is None:
+            return redirect("account_inactive")
+        return render(request, "account/banned.html", {"sentence": ban.sentence}, status=403)
+
     def get_logout_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002
         return resolve_url("account_login")
 
@@ -158,6 +172,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
         user.note_language(get_language())
+        note_browser(request)
 
     def logout(self, request: HttpRequest) -> None:
         session_key = request.session.session_key

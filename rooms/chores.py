@@ -7,8 +7,10 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from . import faces
 from .background import begin_lost_tasks_anew, chore
-from .models import Attachment, LinkPreview, Shelf
+from .models import Attachment, AuditEntry, LinkPreview, Shelf, User
+from .models.people import lift_bans_that_are_over
 from .sessions import SessionStore
 
 MINUTELY = timedelta(minutes=1)
@@ -43,3 +45,20 @@ def forget_unsent_files() -> None:
 def forget_stray_files() -> None:
     Attachment.forget_strays()
     Shelf.count_anew()
+
+
+@chore(every=DAILY)
+def forget_stray_faces() -> None:
+    used = set(User.objects.exclude(face="").values_list("face", flat=True))
+    for version in list(faces.strays(used, DAILY)):
+        faces.remove(version)
+
+
+@chore(every=MINUTELY)
+def lift_bans() -> None:
+    lift_bans_that_are_over()
+
+
+@chore(every=DAILY)
+def forget_old_audit() -> None:
+    AuditEntry.objects.forget_old()

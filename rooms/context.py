@@ -9,8 +9,9 @@ from django.utils.functional import SimpleLazyObject
 from .models import Place, PlaceStanding, User, unread
 from .models.direct import called, talkers_of
 from .models.names import sort_key
+from .models.permissions import MODERATES, RUNS_PLACE
 from .models.reading import rooms_of
-from .models.user import FACE_HUES, initials
+from .models.report import open_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 
     from .models.direct import Talkers
     from .models.reading import RoomOf, VisibleRoom
+    from .models.user import Look
+
+
+class Other(NamedTuple):
+    """Somebody with whom the reader talks."""
+
+    pk: int
+    name: str
+    face: str  # see `Look`
 
 
 class RoomItem(NamedTuple):
@@ -31,23 +41,27 @@ class RoomItem(NamedTuple):
     unread: int  # at most `unread.COUNTED`
     direct: bool = False
     others: int = 0  # people of a direct conversation but the reader
-    hue: int = 0  # of the only other's face
+    other: Other | None = None  # the only one, if there is just one
     held: bool = False  # unread by the member's own wish, also on a page of the room itself
+    moderated: bool = False  # by the reader, if their role lets them
 
     @classmethod
     def of(cls, room: RoomOf | VisibleRoom, unread: int, *, held: bool = False) -> RoomItem:
         return cls(
-            room.pk, room.slug, room.name, room.private, unread, direct=room.direct, held=held
+            room.pk,
+            room.slug,
+            room.name,
+            room.private,
+            unread,
+            direct=room.direct,
+            held=held,
+            moderated=getattr(room, "moderator", False),
         )
 
     @property
     def title(self) -> str:
         """The name, in the active language where it is not somebody's."""
         return self.name if self.others or not self.direct else called([])
-
-    @property
-    def initials(self) -> str:
-        return initials(self.name)
 
     def opened(self) -> RoomItem:
         """The same once its member has opened the room."""
@@ -67,12 +81,15 @@ def arranged(items: Sequence[RoomItem], reader: int, talkers: Talkers) -> list[R
     return rooms + direct
 
 
-def _called(item: RoomItem, reader: int, talkers: Mapping[int, str]) -> RoomItem:
-    others = {person: name for person, name in talkers.items() if person != reader}
+def _called(item: RoomItem, reader: int, talkers: Mapping[int, Look]) -> RoomItem:
+    others = {person: look for person, look in talkers.items() if person != reader}
     if not others:
         return item
-    hue = next(iter(others)) % FACE_HUES if len(others) == 1 else 0
-    return item._replace(name=called(others.values()), others=len(others), hue=hue)
+    item = item._replace(name=called(look.name for look in others.values()), others=len(others))
+    if len(others) > 1:
+        return item
+    ((pk, look),) = others.items()
+    return item._replace(other=Other(pk, *look))
 
 
 def room_items(user: User) -> list[RoomItem]:
@@ -83,6 +100,16 @@ def room_items(user: User) -> list[RoomItem]:
     counts = unread.of_reader(user.pk, [(room.last_number, room.last_read) for room in rooms])
     items = [RoomItem.of(room, counts.get(room.pk, 0), held=room.held) for room in rooms]
     return arranged(items, user.pk, talkers_of(user) if any_direct(items) else {})
+
+
+def open_reports(user: User, items: Iterable[RoomItem]) -> int | None:
+    """How many reports there are for `user`, whose rooms these are, to look at; None, without a query, if
+    there can be none."""
+    if user.role not in RUNS_PLACE and (
+        user.role not in MODERATES or not any(item.moderated for item in items)
+    ):
+        return None
+    return open_for(user)
 
 
 def any_direct(items: Iterable[RoomItem]) -> bool:

@@ -47,12 +47,13 @@ def thumbnail(path: str) -> str:
     return path + THUMBNAIL
 
 
-def store(upload: IO[bytes], size: int) -> Stored:
-    """Keep what was uploaded. Raises `FileRefused` with a sentence; nothing is kept then."""
-    if size > settings.FILE_LIMIT:
+def store(upload: IO[bytes], size: int, limit: int) -> Stored:
+    """Keep what was uploaded, of at most `limit` bytes. Raises `FileRefused` with a sentence; nothing is
+    kept then."""
+    if size > limit:
         raise FileRefused(
             _("It is larger than %(limit)s MB, which is as much as a file may have here.")
-            % {"limit": settings.FILE_LIMIT // 1_000_000}
+            % {"limit": limit // 1_000_000}
         )
     if size == 0:
         raise FileRefused(_("There is nothing in it."))
@@ -71,9 +72,7 @@ def store(upload: IO[bytes], size: int) -> Stored:
 
 
 def _store(upload: IO[bytes], size: int, path: str) -> Stored:
-    root = Path(settings.MEDIA_ROOT)
-    if shutil.disk_usage(root).free < SPARE + 2 * size:
-        raise OSError("too little space is left")
+    demand_space(2 * size)
     target, draft = full(path), full(path + DRAFT)
     # Whoever may come through may not look around: nginx, where it hands files out.
     target.parent.mkdir(mode=0o711, exist_ok=True)
@@ -88,6 +87,12 @@ def _store(upload: IO[bytes], size: int, path: str) -> Stored:
     with target.open("rb+") as file:
         _settle(file)
     return Stored(path, target.stat().st_size, *picture)
+
+
+def demand_space(size: int) -> None:
+    """Raises `OSError` if so many bytes more would leave too few for the database."""
+    if shutil.disk_usage(settings.MEDIA_ROOT).free < SPARE + size:
+        raise OSError("too little space is left")
 
 
 def _settle(file: IO[bytes]) -> None:

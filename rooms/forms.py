@@ -18,6 +18,7 @@ from django.contrib.auth.password_validation import (
     validate_password,
 )
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.functional import lazy
@@ -27,7 +28,9 @@ from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 
 from rooms.adapter import EMAIL_LENGTH
 from rooms.models import Place, Role, Room, User
+from rooms.models.ban import ban_of_address
 from rooms.models.invitation import LIFETIME, InvitationOver
+from rooms.models.user import Scheme
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -182,6 +185,12 @@ class SetupForm(forms.Form):
         return User(**{name: self.cleaned_data.get(name, "") for name in names})
 
 
+def refuse_banned(email: str) -> None:
+    """Raises `ValidationError` if the account with this address is banned."""
+    if (ban := ban_of_address(email)) is not None:
+        raise ValidationError(ban.sentence)
+
+
 class SignupForm(AllauthSignupForm):
     """allauth's, with a display name; see `AccountAdapter.save_user` for what is done with it."""
 
@@ -198,6 +207,12 @@ class SignupForm(AllauthSignupForm):
 
     def clean_username(self) -> str:
         return str(self.cleaned_data["username"])  # UsernameField has asked the adapter
+
+    def clean_email(self) -> str:
+        refuse_banned(
+            self.cleaned_data["email"]
+        )  # before it is called taken, which is no help then
+        return str(super().clean_email())
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """As allauth's. Of two people who take the same name at once, or an invitation's last use, one is
@@ -282,6 +297,17 @@ class ProfileForm(forms.Form):
         field.choices = choices
 
 
+class LookForm(forms.Form):
+    """What somebody's pages look like."""
+
+    scheme = forms.ChoiceField(
+        label=gettext_lazy("Light or dark"),
+        choices=Scheme.choices,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+
+
 class PlaceForm(forms.Form):
     """What owners and admins decide about the place."""
 
@@ -308,6 +334,22 @@ class PlaceForm(forms.Form):
             " picture. If you turn it off, they go from all messages."
         ),
     )
+    file_limit = forms.IntegerField(
+        label=gettext_lazy("Largest file, in MB"),
+        min_value=1,
+        required=False,
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["file_limit"]
+        most = settings.FILE_LIMIT // 1_000_000
+        field.max_value = field.widget.attrs["max"] = most
+        field.validators.append(MaxValueValidator(most))
+        field.help_text = _("Up to %(most)s, which is also what holds if you leave it empty.") % {
+            "most": most
+        }
 
 
 ROLES = {
@@ -449,6 +491,24 @@ class RoomSettingsForm(RoomDetailsForm):
         ],
         required=False,  # what a form does not say stays as it is
         widget=forms.RadioSelect,
+    )
+
+    slow_mode = forms.TypedChoiceField(
+        label=gettext_lazy("Slow mode"),
+        coerce=int,
+        choices=[
+            (0, gettext_lazy("Off")),
+            (5, gettext_lazy("A message every 5 seconds")),
+            (10, gettext_lazy("A message every 10 seconds")),
+            (30, gettext_lazy("A message every 30 seconds")),
+            (60, gettext_lazy("A message every minute")),
+            (300, gettext_lazy("A message every 5 minutes")),
+            (900, gettext_lazy("A message every 15 minutes")),
+            (3600, gettext_lazy("A message every hour")),
+        ],
+        empty_value=None,
+        required=False,  # as above
+        help_text=gettext_lazy("How often one person may write. Moderators are not slowed."),
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from django.utils.translation import gettext as _
 from PIL import GifImagePlugin, Image, ImageOps, UnidentifiedImageError
@@ -75,11 +75,41 @@ def cleaned(source: Path, target: Path, thumbnail: Path) -> Picture | None:
     too long to be worked on. Raises `FileRefused` if it is too large or damaged."""
     if not _is_picture(source):
         return None
+    try:
+        with _decoding():
+            return _clean(source, target, thumbnail)
+    except TooMuch:
+        return None
+
+
+def square(source: IO[bytes], side: int) -> Image.Image | None:
+    """The middle of a picture, of an animation's first one, upright, `side` pixels wide and high, in
+    colours that WebP has, and nothing else of it. None if it is no picture that pages show. Raises
+    `FileRefused` if it is too large or damaged."""
+    if not _is_picture(source):
+        return None
+    source.seek(0)
+    with _decoding(), Image.open(source, formats=OPENED) as image:
+        image.draft("RGB", (2 * side, 2 * side))  # a JPEG is decoded no larger than that takes
+        image.load()
+        orientation = image.getexif().get(ORIENTATION, 1)
+        cut = ImageOps.fit(_in_colours(image), (side, side), Image.Resampling.LANCZOS)
+        bare = Image.frombytes(cut.mode, cut.size, cut.tobytes())
+        # The middle is the same however the camera was held, and now there is less to turn.
+        bare.getexif()[ORIENTATION] = orientation
+        upright = ImageOps.exif_transpose(bare)
+        upright.info.clear()
+        return upright
+
+
+@contextmanager
+def _decoding() -> Iterator[None]:
+    """Among the few at once. Raises `FileRefused` for what is wrong with a picture."""
     with _turn():
         try:
-            return _clean(source, target, thumbnail)
+            yield
         except TooMuch:
-            return None
+            raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise FileRefused(
                 _(
@@ -95,7 +125,7 @@ def cleaned(source: Path, target: Path, thumbnail: Path) -> Picture | None:
             ) from error
 
 
-def _is_picture(source: Path) -> bool:
+def _is_picture(source: Path | IO[bytes]) -> bool:
     try:
         with Image.open(source, formats=OPENED):
             return True
@@ -192,11 +222,17 @@ def _strip(image: Image.Image) -> None:
 
 
 def _small(image: Image.Image) -> Image.Image:
-    """The picture so small as a page shows it, in colours that WebP has."""
-    if image.mode.startswith(("I", "F")):  # 16 bits and more for each point
-        image = image.point(lambda value: value / 256).convert("L")
-    if image.mode not in {"RGB", "RGBA", "L"}:
-        clear = "A" in image.mode or "transparency" in image.info
-        image = image.convert("RGBA" if clear else "RGB")
+    """The picture so small as a page shows it."""
+    image = _in_colours(image)
     image.thumbnail((THUMBNAIL, THUMBNAIL), reducing_gap=2.0)
     return image
+
+
+def _in_colours(image: Image.Image) -> Image.Image:
+    """In those that WebP has."""
+    if image.mode.startswith(("I", "F")):  # 16 bits and more for each point
+        image = image.point(lambda value: value / 256).convert("L")
+    if image.mode in {"RGB", "RGBA", "L"} and "transparency" not in image.info:
+        return image
+    clear = "A" in image.mode or "a" in image.mode or "transparency" in image.info
+    return image.convert("RGBA" if clear else "RGB")

@@ -363,6 +363,19 @@ def _parser() -> MarkdownIt:
 
 _MARKDOWN = _parser()
 
+
+def _plain_parser() -> MarkdownIt:
+    parser = _Markdown("zero")
+    parser.enable(["newline"])
+    parser.inline.ruler.at("newline", _newline)
+    parser.inline.ruler.before("newline", "bare_link", _bare_link)
+    for letter in "hHwW":  # where an address begins
+        parser.inline.add_terminator_char(letter)
+    return parser
+
+
+_PLAIN = _plain_parser()
+
 _TAGS = "a blockquote br code div em li ol p pre s span strong table tbody td th thead tr ul"
 _SCHEMES = {"http", "https", "mailto"}
 _HREF = nh3.Cleaner(
@@ -411,6 +424,13 @@ def links(body: str) -> list[str]:
         if part.type == "link_open" and part.markup != "autolink"
     ]
     return [each for each in dict.fromkeys(found) if each[:4].lower() == "http"]
+
+
+@functools.lru_cache(maxsize=CACHED_BODIES)
+def lines_to_html(text: str) -> SafeString:
+    """Safe HTML of a text without markup: its lines as typed, and addresses that are written out as
+    links."""
+    return mark_safe(_CLEANER.clean("".join(_render(_PLAIN.parse(_typed(text))))))
 
 
 _WORDS = re.compile("[A-Za-z]")

@@ -6,8 +6,10 @@ import io
 import secrets
 from typing import TYPE_CHECKING
 
+from rooms import faces
 from rooms.models import Attachment, Role, Room, User, unread
 from rooms.models.attachment import Upload
+from tests.files import picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +45,12 @@ def say(room: Room, author: User, *bodies: str) -> list[Message]:
     return [room.post(author, body, key=secrets.token_urlsafe(9)) for body in bodies]
 
 
+def give_face(user: User) -> None:
+    """A picture that this person is shown by."""
+    content = picture("JPEG", (500, 300))
+    user.change_face(faces.made(io.BytesIO(content), len(content)))
+
+
 def unread_of(room: Room, user: User) -> int:
     """How much of the room is unread for the user."""
     return unread.counts([user.pk])[user.pk].get(room.pk, 0)
@@ -51,11 +59,15 @@ def unread_of(room: Room, user: User) -> int:
 def say_with_files(room: Room, author: User, body: str, files: dict[str, bytes]) -> Message:
     """A message with these files, by their names."""
     key = secrets.token_urlsafe(9)
-    taken = [
-        Attachment.upload(room, author, key, Upload(name, io.BytesIO(content), len(content)))
+    return room.post(author, body, key, upload_all(room, author, key, files))
+
+
+def upload_all(room: Room, author: User, key: str, files: dict[str, bytes]) -> list[int]:
+    """The files chosen in the composer with this key, by their own keys."""
+    return [
+        Attachment.upload(room, author, key, Upload(name, io.BytesIO(content), len(content))).pk
         for name, content in files.items()
     ]
-    return room.post(author, body, key, [file.pk for file in taken])
 
 
 def make_crowd(room: Room, size: int) -> list[User]:

@@ -19,7 +19,7 @@ TOKEN = "0123456789abcdef" * 2  # that shows that one may read the figures
 def environment(**variables: str) -> dict[str, str]:
     """What a process gets that has only these settings."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {**inherited, **variables}
+    return {**inherited, "POSTS_PER_MINUTE": "0", **variables}
 
 
 def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

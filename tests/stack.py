@@ -18,10 +18,10 @@ from tests.services import PostgresServer, RedisServer, free_port
 
 # All that settings.py reads: a developer's own values would make other tests of these.
 VARIABLES = """
-    ALLOWED_HOSTS ALLOW_PRIVATE_ADDRESSES DATABASE_URL DATA_DIR DEBUG EMAIL_FROM EMAIL_URL
-    FETCH_PORTS FILES_BY_PROXY FILES_DIR FILES_LIMIT FILE_LIMIT HOST LANGUAGE_CODE LOG_FORMAT
-    LOG_LEVEL METRICS_TOKEN PORT PROCESSES PSEUDO_LANGUAGE REDIS_URL SECRET_KEY SESSION_DAYS SITE_URL
-    TIME_ZONE TRUST_PROXY WORKER
+    ADMIN_PATH ALLOWED_HOSTS ALLOW_PRIVATE_ADDRESSES AUDIT_DAYS DATABASE_URL DATA_DIR DEBUG
+    EMAIL_FROM EMAIL_URL FETCH_PORTS FILES_BY_PROXY FILES_DIR FILES_LIMIT FILE_LIMIT HOST
+    LANGUAGE_CODE LOG_FORMAT LOG_LEVEL METRICS_TOKEN PORT POSTS_AT_ONCE POSTS_PER_MINUTE
+    PROCESSES PSEUDO_LANGUAGE REDIS_URL SECRET_KEY SESSION_DAYS SITE_URL TIME_ZONE TRUST_PROXY WORKER
 """.split()  # noqa: SIM905  # shorter than a line for each
 
 # Databases wait for the disk; in memory the tests take a fraction of the time.
@@ -51,6 +51,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     early_config.stash[folder_key] = folder
     os.environ["DATA_DIR"] = folder
     os.environ["PSEUDO_LANGUAGE"] = "on"
+    os.environ["POSTS_PER_MINUTE"] = "0"  # tests do in a second what people do in an hour
     # With pytest-xdist each worker has a stack of its own, and who only hands out the tests needs none.
     only_hands_out = early_config.known_args_namespace.numprocesses and not os.environ.get(
         "PYTEST_XDIST_WORKER"

@@ -513,7 +513,10 @@ def test_a_profile_is_changed_and_open_pages_hear_of_it(
         response = bob_client.post(PROFILE, CHOSEN, follow=True)
     bob.refresh_from_db()
     assert (bob.name, bob.time_zone, bob.language) == ("Robert", "Asia/Tokyo", "en")
-    assert heard == [{"type": "people.changed", "users": [bob.pk]}]
+    assert heard == [
+        {"type": "look.changed", "user": bob.pk},
+        {"type": "people.changed", "users": [bob.pk]},
+    ]
     assert "Saved." in text(response)
     assert values(response).items() >= CHOSEN.items()
 

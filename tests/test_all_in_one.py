@@ -128,7 +128,7 @@ def test_a_reply_to_files_alone_says_what_they_are_called(
     original = say_with_files(open_room, alice, "", {"a_b_c.png": picture()})
     answer = open_room.post(bob, "nice", "key-of-an-answer", reply=1)
     page = opened(bob_client, open_room)
-    assert page.one(".quoted").text == "Alice Archer a_b_c.png"
+    assert page.one(".quoted").text == "AA Alice Archer a_b_c.png"
     assert not page.all(".gone")
     assert open_room.history().rows[1] == answer.as_row(open_room, bob)
     assert "a_b_c.png" in bob_client.get(f"/rooms/{open_room.slug}/1/menu/").content.decode()
@@ -137,7 +137,7 @@ def test_a_reply_to_files_alone_says_what_they_are_called(
         original.edit(text, by=alice)
         for html in catch_up(open_room.pk, page.cursor, VARIANT):
             page.receive(html)
-        assert page.one(".quoted").text == f"Alice Archer {text or 'a_b_c.png'}"
+        assert page.one(".quoted").text == f"AA Alice Archer {text or 'a_b_c.png'}"
     original.delete_for_everybody(by=alice)
     assert len(opened(bob_client, open_room).all(".quoted.gone")) == 1
 

@@ -109,8 +109,14 @@ class Fragile:
     def push_people(self, people: People) -> None:
         self._maybe_fail("push_people")
 
+    def push_look(self, frame: Frame) -> None:
+        self._maybe_fail("push_look")
+
     def push_news(self, news: News) -> None:
         self._maybe_fail("push_news")
+
+    def push_own(self, html: str) -> None:
+        self._maybe_fail("push_own")
 
     def beat(self, version: int) -> None:
         self._maybe_fail("beat")

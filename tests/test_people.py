@@ -39,7 +39,7 @@ def activity(user: User) -> str:
 def names(client: Client, query: str = "") -> list[str]:
     page = parse(client.get(PEOPLE, {"q": query}))
     (listed,) = [each for each in page.iter("ul") if each.get("class") == "members"] or [[]]
-    return [item.find("p/b").text for item in listed]
+    return [item.find("p/a").text for item in listed]
 
 
 def role_of(user: User) -> str:

@@ -9,13 +9,15 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from rooms.models import Invitation, Place
+from rooms.models import FileRefused, Invitation, Place, User
+from tests.factories import say_with_files
 from tests.markup import error_of, parse, text, values
 
 if TYPE_CHECKING:
     from django.test import Client
+    from pytest_django import Settings
 
-    from rooms.models import User
+    from rooms.models import Room
 
 PLACE = "/place/"
 INVITATIONS = "/place/invitations/"
@@ -166,3 +168,52 @@ def test_the_owner_is_told_when_no_invitation_lets_anybody_in(
     place.sign_up = Place.SignUp.CLOSED
     place.save()
     assert "no invitation lets anybody in" in text(alice_client.get(INVITATIONS))
+
+
+# Files, and what the server has set
+
+
+def test_a_place_takes_smaller_files_than_the_server_would(
+    alice_client: Client, alice: User, open_room: Room, place: Place
+) -> None:
+    kept = {**values(alice_client.get(PLACE)), "file_limit": "1"}
+    assert alice_client.post(PLACE, kept).status_code == 302
+    place.refresh_from_db()
+    assert place.file_limit == 1
+    say_with_files(open_room, alice, "", {"a.txt": b"a" * 1_000_000})
+    with pytest.raises(FileRefused, match="larger than 1 MB"):
+        say_with_files(open_room, alice, "", {"a.txt": b"a" * 1_000_001})
+    assert "0.001 of 10 GB are used" in text(alice_client.get(PLACE))
+    alice_client.post(PLACE, {**kept, "file_limit": ""})
+    place.refresh_from_db()
+    assert place.file_limit is None
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "26", "9" * 40, "many", "1.5"])
+def test_a_limit_that_makes_no_sense_is_refused(
+    alice_client: Client, place: Place, limit: str
+) -> None:
+    answer = alice_client.post(PLACE, {**values(alice_client.get(PLACE)), "file_limit": limit})
+    assert answer.status_code == 200
+    assert error_of(answer, "file_limit")
+    place.refresh_from_db()
+    assert place.file_limit is None
+
+
+def test_what_the_server_takes_bounds_what_the_place_allows(
+    place: Place, settings: Settings
+) -> None:
+    place.file_limit, settings.FILE_LIMIT = 20, 3_000_000
+    assert place.largest_file == 3_000_000
+
+
+def test_the_page_says_what_the_server_has_set(
+    alice_client: Client, alice: User, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    page = text(alice_client.get(PLACE))
+    assert "is not set up: nobody can reset" in page
+    assert "for 90 days" in page
+    assert "operators" not in page
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    assert "/admin/" in alice_client.get(PLACE).content.decode()

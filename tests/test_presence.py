@@ -440,7 +440,7 @@ async def test_who_is_renamed_is_renamed_in_the_list(
     async with watching(bob, open_room) as opened, watching(alice, open_room):
         await opened.until(alice.name)
         await in_db(alice.change_profile)(display_name="Alicia", time_zone="", language="")
-        await opened.until("Alicia</span>")
+        await opened.until("Alicia</a>")
 
 
 @pytest.mark.usefixtures("one_process")

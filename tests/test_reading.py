@@ -10,6 +10,7 @@ from django.db import connections
 from django.forms.models import model_to_dict
 
 from rooms.models import Membership, Place, Room, User, reading
+from rooms.models.user import Look
 from tests.factories import make_crowd, make_room, say
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def test_the_rooms_of_somebody(
     say(open_room, alice, "one", "two")
     make_room("Put away", alice, bob).archive()
     assert {*reading.rooms_of(bob)} == {
-        (open_room.pk, open_room.slug, "Workbench", False, False, 2, 0, False),
-        (private_room.pk, private_room.slug, "Committee", True, False, 0, 0, False),
+        (open_room.pk, open_room.slug, "Workbench", False, False, 2, 0, False, False),
+        (private_room.pk, private_room.slug, "Committee", True, False, 0, 0, False, False),
     }
     assert reading.rooms_of(charlie) == []
 
@@ -116,9 +117,10 @@ def test_a_room_that_everybody_left(alice: User, bob: User, open_room: Room) -> 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 256, 257, 600])
 def test_names(size: int, alice: User, open_room: Room) -> None:
     crowd = make_crowd(open_room, size)
-    expected = {person.pk: person.username for person in crowd} | {alice.pk: "Alice Archer"}
-    assert reading.names_of({*expected, 10**9}) == expected
-    assert reading.names_of([]) == {}
+    names = {person.pk: person.username for person in crowd} | {alice.pk: "Alice Archer"}
+    expected = {pk: reading.Seen(Look(name, "")) for pk, name in names.items()}
+    assert reading.seen_of({*expected, 10**9}) == expected
+    assert reading.seen_of([]) == {}
 
 
 def test_the_place(place: Place) -> None:
@@ -139,5 +141,6 @@ def test_each_thread_asks_by_its_own_connection(alice: User, bob: User, open_roo
 
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(read, [alice, bob] * 20))
-    assert all(rooms == reading.rooms_of(bob) for rooms, _connection in found)
+    for (rooms, _connection), person in zip(found, [alice, bob] * 20, strict=True):
+        assert rooms == reading.rooms_of(person)
     assert id(connections["default"]) not in {connection for _rooms, connection in found}

@@ -15,6 +15,8 @@ SECRET = "hunter2-hunter2"
 
 # Variable, value, what the sentence shows of it, what it says is allowed.
 WRONG = [
+    ("ADMIN_PATH", "rooms/all", '"rooms/all"', "that is free"),
+    ("ADMIN_PATH", "https://example.org/", '"https:', "that is free"),
     ("ALLOWED_HOSTS", "http://chat.example.org", '"http://chat.example.org"', "host names"),
     ("ALLOWED_HOSTS", "chat.example.org:8000", '"chat.example.org:8000"', "without port"),
     ("ALLOW_PRIVATE_ADDRESSES", "some", '"some"', "on or off"),
@@ -57,6 +59,9 @@ WRONG = [
     ("REDIS_URL", f"redis://me:{SECRET}@a, redis://me:{SECRET}@a", "twice", "another"),
     ("SECRET_KEY", SECRET, "too short", "at least 50 characters"),
     ("SECRET_KEY", SECRET[0] * 60, "too easy to guess", "random"),
+    ("POSTS_PER_MINUTE", "-1", '"-1"', "from 0 to 100000"),
+    ("POSTS_AT_ONCE", "0", '"0"', "from 1 to 100000"),
+    ("AUDIT_DAYS", "-1", '"-1"', "from 0 to 36500"),
     ("SESSION_DAYS", "-1", '"-1"', "from 1 to 3650"),
     ("SITE_URL", "chat.example.org", '"chat.example.org"', "https://chat.example.org"),
     ("SITE_URL", "https://chat.example.org/rooms", "/rooms", "without a path"),

@@ -95,8 +95,14 @@ class Socket:
     def push_people(self, people: People) -> None:
         raise AssertionError("nobody looks at presence here")
 
+    def push_look(self, frame: Frame) -> None:
+        raise AssertionError("nobody is called otherwise here")
+
     def push_news(self, news: News) -> None:
         raise AssertionError("nobody sits in another room here")
+
+    def push_own(self, html: str) -> None:
+        raise AssertionError("nobody is moderated here")
 
     def beat(self, version: int) -> None:
         raise AssertionError("nobody beats here")

@@ -246,7 +246,7 @@ async def test_it_shows_who_is_here_and_who_is_writing(
     alice: User, bob: User, open_room: Room
 ) -> None:
     async with reading(bob, open_room) as stream, watching(alice, open_room) as writer:
-        await stream.until(f"{alice.name}</span>")
+        await stream.until(f"{alice.name}</a>")
         await writer.send({"type": "typing"})
         await stream.until(f"{alice.name}</b>")
         assert "hx-swap-oob" not in stream.shown

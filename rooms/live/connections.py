@@ -55,6 +55,7 @@ class Reader:
     user: int
     session: str
     variant: Variant
+    scheme: str = ""  # of their pages' look
 
 
 class People(NamedTuple):
@@ -84,8 +85,14 @@ class Connection(Protocol):
     def push_people(self, people: People) -> None:
         """Who is here and who is writing now."""
 
+    def push_look(self, frame: Frame) -> None:
+        """Somebody whom the room shows is called or pictured otherwise, as the frame has it."""
+
     def push_news(self, news: News) -> None:
         """What changed in the reader's list of rooms."""
+
+    def push_own(self, html: str) -> None:
+        """What concerns this reader alone, as swaps in their variant."""
 
     def beat(self, version: int) -> None:
         """The connection lives, and the room is at `version`."""

@@ -20,8 +20,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from .. import metrics
-from ..models import MessageRefused, Room, User, announcements, entrance
+from ..models import MessageRefused, Room, TryLater, User, announcements, entrance
 from ..models.language import spoken
+from ..saying import say
 from ..sessions import SessionStore, reader_of
 from . import fragments, parts, presence
 from .connections import (
@@ -95,8 +96,9 @@ class RoomConsumer(AsyncWebsocketConsumer):
       every change as it comes.
     - `typing`: the reader is writing.
     - `message` with `key` and `text`, and `reply` with the number of a message if it replies to one:
-      posts, as the form does. Answered `{"type": "stored", "key",
-      "number"}` or `{"type": "refused", "key", "error"}`. For programs: a page posts over HTTP.
+      posts, as the form does. Answered `{"type": "stored", "key", "number"}` or `{"type": "refused",
+      "key", "error"}`, with the `seconds` until it will be taken if it came too soon. For programs: a
+      page posts over HTTP.
 
     Whatever else comes is answered `{"type": "error", "error"}` and changes nothing.
     """
@@ -234,6 +236,8 @@ class RoomConsumer(AsyncWebsocketConsumer):
             answer = {"type": "stored", "key": key, "number": number}
         except MessageRefused as refusal:
             answer = {"type": "refused", "key": key, "error": " ".join(refusal.messages)}
+            if isinstance(refusal, TryLater):
+                answer["seconds"] = refusal.seconds
         except (Room.DoesNotExist, PermissionDenied):
             answer = {"type": "refused", "key": key, "error": _("This room is not open to you.")}
         self.push(Frame(json.dumps(answer)))
@@ -242,7 +246,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         """Whether they may is asked again by the verb: the socket may be older than the answer."""
         room = Room(pk=self.room_id, slug=self.slug)
         with self.reader.variant.active():  # which no thread takes over from another
-            return room.post(self.user, text, key, reply=reply).number
+            return say(room, self.user, text, key, reply=reply).number
 
     # What goes (the hub calls these)
 
@@ -278,8 +282,14 @@ class RoomConsumer(AsyncWebsocketConsumer):
     def push_people(self, people: People) -> None:
         self.push(_people(people, self.slug, self.reader.variant))
 
+    def push_look(self, frame: Frame) -> None:
+        self.push(frame)
+
     def push_news(self, news: News) -> None:
         self.push(Frame(news.as_html(self.reader.variant)))
+
+    def push_own(self, html: str) -> None:
+        self.push(Frame(html))
 
     def beat(self, version: int) -> None:
         self.push(_alive(version))

@@ -30,6 +30,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from ..models import Row
+from ..models.user import FACE_HUES, initials
 from ..text import is_only_emoji, summary, to_html
 from . import attached
 from .moulds import mould
@@ -39,9 +40,12 @@ if TYPE_CHECKING:
 
     from ..context import RoomItem
     from ..models import Quote, Reaction, Step
+    from ..models.profile import Status
+    from ..models.user import Look
 
 KEY_HERE = "the-key"
 ROWS_KEPT = 10_000  # rendered rows of about 0.6 kB each
+FACES_KEPT = 10_000
 FRAME_ROWS = 50  # a frame of a thousand rows is one long task in the browser
 GUARDS = 64  # cursors that one selector may name
 EXCERPT = 100  # characters of an original that a reply shows
@@ -49,9 +53,9 @@ ROW_GAPS = (
     "number",
     "address",
     "author",
-    "hue",
-    "initials",
+    "face",
     "name",
+    "card",
     "body",
     "moment",
     "clock",
@@ -61,6 +65,7 @@ ROW_GAPS = (
     "swap",
     "files",
     "previews",
+    "removal",
 )
 STEP_GAPS = ("version", "cursor", "row", "append_to", "title", "pins")
 PEOPLE_SHOWN = (
@@ -90,8 +95,31 @@ class Person(NamedTuple):
 
     pk: int
     name: str
-    initials: str
-    hue: int
+    face: str = ""  # version of the picture, if there is one
+    status: Status | None = None
+    undisturbed: bool = False  # not to be disturbed just now
+
+
+@lru_cache(maxsize=FACES_KEPT)
+def face(pk: int, name: str, version: str) -> SafeString:
+    """Somebody's picture, or the initials of their name where the version is empty."""
+    return _face(pk, name, version)
+
+
+def _face(pk: int, name: str, version: str, swap: str = "") -> SafeString:
+    person = {"pk": pk, "hue": pk % FACE_HUES, "initials": initials(name), "face": version}
+    return render_to_string("_face.html", {"person": person, "swap": mark_safe(swap)})
+
+
+def own_face(pk: int, now: Look) -> SafeString:
+    """Put in the place of the reader's own at the edge of every page."""
+    return _face(pk, *now, f".self[data-person='{pk}']>.face")
+
+
+@lru_cache(maxsize=FACES_KEPT)
+def card(pk: int) -> str:
+    """The address of somebody's card, as short as there is one: it stands in every row."""
+    return reverse("person-card", args=[pk])
 
 
 def _opens_day(row: Row) -> bool:
@@ -121,15 +149,17 @@ def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> 
         among_rooms=bool(scope),
         # a message may be files alone
         silent=not row.body,
+        by_moderator=row.removal is not None,
+        with_reason=bool(row.removal),
     )
     return shape.fill(
         {
             "number": f"{scope}{row.number}",
             "address": reverse("message", args=[row.slug, row.number]),
             "author": row.author,
-            "hue": row.hue,
-            "initials": row.initials,
+            "face": face(row.author, *row.look),
             "name": row.author_name,
+            "card": card(row.author),
             "body": to_html(row.body),
             "moment": at.isoformat(timespec="seconds"),
             "clock": date_format(at, _("H:i")),
@@ -141,6 +171,7 @@ def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> 
             "swap": mark_safe(swap),
             "files": attached.of_row(row.files, row.slug) if row.files else "",
             "previews": _previews(row) if row.previews else "",
+            "removal": row.removal or "",
         }
     )
 
@@ -157,7 +188,11 @@ def _quoted(row: Row) -> SafeString:
 
 def about_original(quote: Quote | None) -> dict[str, Any]:
     """Template context: the `original` of a reply and one line of it; the same of none."""
-    return {"original": quote, "excerpt": excerpt(quote) if quote else ""}
+    return {
+        "original": quote,
+        "original_face": face(quote.author, *quote.look) if quote else "",
+        "excerpt": excerpt(quote) if quote else "",
+    }
 
 
 def excerpt(quote: Quote) -> str:
@@ -340,6 +375,20 @@ def typing(writing: Sequence[Person], variant: Variant) -> str:
         return render_to_string("rooms/_typing.html", {"people": writing, "swap": True})
 
 
+def look(pk: int, now: Look) -> str:
+    """How somebody is shown now, put wherever a room's page shows them, however often."""
+    said, shown = f".message[data-author='{pk}']>.who", f"[data-person='{pk}']"
+    names = f"{said}>.name,.quoted{shown}>b,.self{shown}>.who>b"
+    return render_to_string(
+        "stream/look.html",
+        {
+            "face": _face(pk, *now, f"{said}>.face,{shown}>.face,.trash"),
+            "names": mark_safe(names),
+            "name": now.name,
+        },
+    )
+
+
 def alive(version: int) -> str:
     """The heartbeat: a page that is at `version` may trust its socket for a while and stop polling."""
     return render_to_string(
@@ -410,6 +459,12 @@ def problem(sentence: str, variant: Variant) -> str:
         return render_to_string("stream/problem.html", {"sentence": sentence})
 
 
+def told(sentence: str, variant: Variant) -> str:
+    """That what was asked for has happened, in the page's banner, where nothing else shows it."""
+    with variant.active():
+        return render_to_string("stream/told.html", {"sentence": sentence})
+
+
 def back(token: str, variant: Variant) -> str:
     """The connection is there again, with the token that forms need now."""
     with variant.active():
@@ -424,13 +479,14 @@ def receipt(key: str) -> str:
     return render_to_string("stream/receipt.html", {"key": key})
 
 
-def refused(key: str, error: str, variant: Variant, *, new_key: str = "") -> str:
+def refused(
+    key: str, error: str, variant: Variant, *, new_key: str = "", seconds: int | None = None
+) -> str:
     """It was not stored; the form stays, with what is wrong and with what was typed. Where its key was
-    the trouble it is given another."""
+    the trouble it is given another; where it came too soon, it is sent again after so many seconds."""
+    context = {"key": key, "error": error, "new_key": new_key, "seconds": seconds}
     with variant.active():
-        return render_to_string(
-            "stream/refused.html", {"key": key, "error": error, "new_key": new_key}
-        )
+        return render_to_string("stream/refused.html", context)
 
 
 @lru_cache(maxsize=len(settings.LANGUAGES))

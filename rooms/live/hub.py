@@ -47,9 +47,10 @@ from .connections import (
     TooSlow,
 )
 from .elsewhere import Elsewhere
-from .people import people_of
+from .people import people_of, shown_in
 from .ringer import Ringer
 from .threads import in_db, in_thread
+from .voices import Voices
 
 if TYPE_CHECKING:
     from .fragments import Variant
@@ -83,6 +84,7 @@ class Hub(AsyncConsumer):
         self._tasks: set[asyncio.Task[Any]] = set()
         self.ringer = Ringer(self.hear)
         self.elsewhere = Elsewhere(self)
+        self.voices = Voices(self)
         self.closed_as_too_slow = 0  # connections, since the process began
 
     # Life
@@ -99,6 +101,7 @@ class Hub(AsyncConsumer):
         self.begin(self._every(presence.RENEWAL, self._renew_leases))
         self.begin(self._every(HEARTBEAT, self._beat))
         self.begin(self._every(ACCESS_CHECK, self._check_access))
+        self.begin(self._every(ACCESS_CHECK, self.voices.check))
         self.begin(self._every(NEWS_CHECK, self.elsewhere.check))
         self.begin(self._watch_presence())
         while True:
@@ -305,6 +308,16 @@ class Hub(AsyncConsumer):
             if room.people and users & {person.pk for person in room.people.here}:
                 self.look_at_presence(room.pk)
 
+    async def look_changed(self, event: dict[str, Any]) -> None:
+        """Somebody is called or pictured otherwise: open pages follow in whatever they said."""
+        user = event["user"]
+        look, rooms = await in_db(shown_in)(user, set(self.rooms))
+        if look is None:
+            return
+        frame = Frame(fragments.look(user, look))
+        for room in [self.rooms[pk] for pk in rooms & self.rooms.keys()]:
+            self.reach(room, methodcaller("push_look", frame))
+
     async def access_ended(self, event: dict[str, Any]) -> None:
         users, room_id = set(event["users"]), event["room"]
         for room in list(self.rooms.values()):
@@ -313,7 +326,14 @@ class Hub(AsyncConsumer):
                     self._end(room, connection, NOT_FOUND if room_id else SIGNED_OUT)
 
     async def access_changed(self, event: dict[str, Any]) -> None:
-        await self._check_access(set(event["users"]))
+        users = event["users"]
+        await self._check_access(None if users is None else set(users))
+
+    async def voice_changed(self, event: dict[str, Any]) -> None:
+        await self.voices.changed(event["room"], event["users"])
+
+    async def reports_changed(self, event: dict[str, Any]) -> None:
+        await self.voices.reported(event["users"])
 
     async def session_ended(self, event: dict[str, Any]) -> None:
         for room in list(self.rooms.values()):

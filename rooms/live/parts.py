@@ -1,9 +1,9 @@
 """Pages of history as HTML, kept as long as they are what the database has.
 
-All that a row shows changes with the room's version, but for one thing: the names in it. So a part is
-kept under the version, and with the names that stand in it; who shows it compares them with the names of
-now, which a page reads anyway, of those who are here. So whoever is called otherwise is so at once,
-without any process having to be told.
+All that a row shows changes with the room's version, but for one thing: how people are shown in it, by
+name and face. So a part is kept under the version, and with the names and faces that stand in it; who
+shows it compares them with those of now, which a page reads anyway, of those who are here. So whoever is
+called or pictured otherwise is so at once, without any process having to be told.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils.safestring import mark_safe
 
-from ..models.reading import names_of
+from ..models.reading import seen_of
 from . import fragments
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from ..models import Room
+    from ..models.reading import Seen
     from .fragments import Variant
 
 SIZE_KEPT = 16 * 1024 * 1024  # characters; a page of short messages has some 75,000
@@ -49,6 +50,7 @@ class Part(NamedTuple):
     has_older: bool
     has_newer: bool
     names: dict[int, str]  # of everybody whom a row names
+    faces: dict[int, str]  # of everybody whom a row pictures, see `Look`
 
     @property
     def older(self) -> int | None:
@@ -78,8 +80,11 @@ class Part(NamedTuple):
             return self.html
         return mark_safe(self.html[:at] + line + self.html[at:])
 
-    def names_hold(self, now: Mapping[int, str]) -> bool:
-        return all(now.get(author) == name for author, name in self.names.items())
+    def holds(self, now: Mapping[int, Seen]) -> bool:
+        """Whether everybody in it, all of `names`, is shown so now."""
+        return all(
+            user in now and now[user].look.name == name for user, name in self.names.items()
+        ) and all(now[user].look.face == face for user, face in self.faces.items())
 
 
 class _Key(NamedTuple):
@@ -128,7 +133,7 @@ def kept(
     room: Room, variant: Variant, *, before: int | None = None, after: int | None = None
 ) -> Part | None:
     """The part of `Room.history` for `room` as it was read just now, if it was made before. It may be
-    shown only if its `names_hold`."""
+    shown only if it `holds`."""
     return _parts.get(_key(room, variant, before, after))
 
 
@@ -137,7 +142,7 @@ def current(
 ) -> tuple[Room, Part]:
     """The part, kept if that may be shown and else made, and the room at that moment."""
     part = kept(room, variant, before=before, after=after)
-    if part is not None and part.names_hold(names_of(part.names)):
+    if part is not None and part.holds(seen_of(part.names)):
         return room, part
     return made(room, variant, before=before, after=after)
 
@@ -160,6 +165,7 @@ def made(
         history.has_older,
         history.has_newer,
         {user: name for row in history.rows for user, name in row.people.items()},
+        {user: look.face for row in history.rows for user, look in row.looks.items()},
     )
     _parts.keep(_key(history.room, variant, before, after), part)
     return history.room, part

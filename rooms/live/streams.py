@@ -47,9 +47,15 @@ class Stream:
     def push_people(self, people: People) -> None:
         self._put(self._people(people))
 
+    def push_look(self, frame: Frame) -> None:
+        """What stands there stays; the list of who is here shows it."""
+
     def push_news(self, news: News) -> None:
         with self.reader.variant.active():
             self._put(render_to_string("stream/plain_news.html", {"items": news.items}))
+
+    def push_own(self, html: str) -> None:
+        """It is around the stream, in a page that is as it was loaded."""
 
     def beat(self, version: int) -> None:
         """The stream looks after its own silence."""
@@ -138,6 +144,7 @@ class Stream:
                     "room": history.room,
                     "name": name,
                     "user": self.reader.user,
+                    "scheme": self.reader.scheme,
                     "older": history.rows[0].number if history.has_older else None,
                 },
             )

@@ -5,22 +5,37 @@ announces the change after the commit. Nothing here knows of requests, sockets o
 """
 
 from .attachment import Attachment, File, Shelf
+from .audit import AuditEntry
+from .ban import Ban
 from .chore import Chore
-from .errors import FileRefused, KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed, TooManyPeople
+from .errors import (
+    FileRefused,
+    KeyUsed,
+    MessageRefused,
+    ModeratorsOnly,
+    RoomClosed,
+    TooManyPeople,
+    TryLater,
+)
 from .invitation import Invitation
 from .membership import Membership
 from .message import Message, Row
 from .permissions import PlaceStanding, Role, Standing
 from .place import Place
 from .preview import LinkPreview, Preview, PreviewPicture
+from .profile import Profile
 from .quote import Quote
 from .reactions import Reaction
+from .report import Report
+from .restriction import Restriction
 from .room import History, Room, RoomDetails, Step
 from .session import Session
 from .user import User
 
 __all__ = [
     "Attachment",
+    "AuditEntry",
+    "Ban",
     "Chore",
     "File",
     "FileRefused",
@@ -36,8 +51,11 @@ __all__ = [
     "PlaceStanding",
     "Preview",
     "PreviewPicture",
+    "Profile",
     "Quote",
     "Reaction",
+    "Report",
+    "Restriction",
     "Role",
     "Room",
     "RoomClosed",
@@ -48,5 +66,6 @@ __all__ = [
     "Standing",
     "Step",
     "TooManyPeople",
+    "TryLater",
     "User",
 ]

@@ -88,6 +88,11 @@ def people_changed(user_ids: Iterable[int]) -> None:
     _after_commit(PLACE_GROUP, {"type": "people.changed", "users": list(user_ids)})
 
 
+def look_changed(user_id: int) -> None:
+    """This person is called or pictured otherwise, wherever they are shown; see `Look`."""
+    _after_commit(PLACE_GROUP, {"type": "look.changed", "user": user_id})
+
+
 def reading_changed(user_ids: Iterable[int], room_id: int | None = None) -> None:
     """These people have read more or less than before: of `room_id`, whose own pages show that by
     themselves, or of any room if it is None."""
@@ -100,9 +105,22 @@ def access_ended(user_ids: Iterable[int], room_id: int | None = None) -> None:
     _after_commit(PLACE_GROUP, {"type": "access.ended", "users": list(user_ids), "room": room_id})
 
 
-def access_changed(user_ids: Iterable[int]) -> None:
-    """What these people may read is to be looked at again, whichever pages they have open."""
-    _after_commit(PLACE_GROUP, {"type": "access.changed", "users": list(user_ids)})
+def access_changed(user_ids: Iterable[int] | None) -> None:
+    """What these people may read is to be looked at again, whichever pages they have open; what anybody
+    may read if it is None."""
+    users = None if user_ids is None else list(user_ids)
+    _after_commit(PLACE_GROUP, {"type": "access.changed", "users": users})
+
+
+def voice_changed(user_ids: Iterable[int], room_id: int) -> None:
+    """These people may write in the room again, or no longer."""
+    event = {"type": "voice.changed", "users": list(user_ids), "room": room_id}
+    _after_commit(PLACE_GROUP, event)
+
+
+def reports_changed(user_ids: Iterable[int]) -> None:
+    """There is more, or less, for these people to look at."""
+    _after_commit(PLACE_GROUP, {"type": "reports.changed", "users": list(user_ids)})
 
 
 def session_ended(session_key: str) -> None:

@@ -18,10 +18,10 @@ from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from .. import disk, filetypes
-from .errors import FileRefused, ModeratorsOnly, RoomClosed
+from .errors import FileRefused
 from .user import User
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Attachment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} in {self.room_id}"
+        return f"file {self.pk} in {self.room_id}"
 
     @property
     def shown(self) -> File:
@@ -131,10 +131,13 @@ class Attachment(models.Model):
 
     @classmethod
     def upload(cls, room: Room, author: User, key: str, upload: Upload) -> Attachment:
-        """Take a file in. Raises `FileRefused`, `RoomClosed` or `ModeratorsOnly`, and nothing is kept
+        """Take a file in. Raises `FileRefused`, or what `restriction.refusal` says, and nothing is kept
         then. The caller has asked whether the author sees the room."""
-        if not room.standing_of(author).may_post:
-            raise RoomClosed if room.archived else ModeratorsOnly
+        standing = room.standing_of(author)
+        if not standing.may_post:
+            from .restriction import refusal  # noqa: PLC0415  # which needs the room
+
+            raise refusal(standing)
         waiting = cls.objects.filter(author=author, message=None)
         if waiting.filter(room=room, key=key).count() >= PER_MESSAGE:
             raise FileRefused(_too_many())
@@ -145,7 +148,9 @@ class Attachment(models.Model):
                 )
                 % {"count": PER_PERSON}
             )
-        stored = disk.store(upload.content, upload.size)
+        from .place import Place  # noqa: PLC0415  # which needs this model
+
+        stored = disk.store(upload.content, upload.size, Place.objects.get().largest_file)
         try:
             with transaction.atomic():
                 _reserve(stored.size)
@@ -235,6 +240,9 @@ class Shelf(models.Model):
     bytes = models.BigIntegerField(default=0)
 
     objects: ClassVar[models.Manager[Shelf]] = models.Manager()
+
+    class Meta:
+        verbose_name = verbose_name_plural = gettext_lazy("space for files")
 
     def __str__(self) -> str:
         return f"{self.bytes} bytes"

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from .acquaintances import people_visible_to
 from .membership import Membership
 from .names import line_of, sort_key, words_of
 from .prepared import Prepared
-from .user import User
+from .user import Look, User
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -45,12 +46,17 @@ def called(others: Iterable[str]) -> str:
     return ", ".join(sorted(others, key=sort_key)) or _("Notes to yourself")
 
 
-Talkers = dict[int, dict[int, str]]  # conversations, and who is in each by what name
+Talkers = dict[int, dict[int, Look]]  # conversations, and who is in each
+
+_TALKER = (
+    *("room_id", "user_id"),
+    *("user__display_name", "user__username", "user__face"),
+)
 
 _talkers_query = Prepared(
     lambda user: Membership.objects.filter(
         room__direct=True, room__memberships__user=user
-    ).values_list("room_id", "user_id", "user__display_name", "user__username"),
+    ).values_list(*_TALKER),
     int,
 )
 
@@ -63,13 +69,13 @@ def talkers_of(user: User) -> Talkers:
 def talkers_of_all(users: Collection[int]) -> Talkers:
     """Everybody in each direct conversation of these people. One query."""
     found = Membership.objects.filter(room__direct=True, room__memberships__user__in=users)
-    return _by_room(found.values_list("room_id", "user_id", "user__display_name", "user__username"))
+    return _by_room(found.values_list(*_TALKER))
 
 
-def _by_room(rows: Iterable[tuple[int, int, str, str]]) -> Talkers:
+def _by_room(rows: Iterable[tuple[int, int, str, str, str]]) -> Talkers:
     talkers: Talkers = {}
-    for room, person, display_name, username in rows:
-        talkers.setdefault(room, {})[person] = display_name or username
+    for room, person, display_name, username, face in rows:
+        talkers.setdefault(room, {})[person] = Look(display_name or username, face)
     return talkers
 
 
@@ -77,13 +83,8 @@ def _by_room(rows: Iterable[tuple[int, int, str, str]]) -> Talkers:
 
 
 def may_write_to(user: User) -> QuerySet[User]:
-    """The people with whom `user` may begin a conversation, themselves included. For a guest there is
-    nobody but those whom they share a room with."""
-    people = User.objects.filter(is_active=True)
-    if not user.is_guest:
-        return people
-    shared = Membership.objects.filter(room__memberships__user=user)
-    return people.filter(Q(pk=user.pk) | Q(pk__in=shared.values("user")))
+    """The people with whom `user` may begin a conversation, themselves included."""
+    return people_visible_to(user).filter(is_active=True)
 
 
 def search(user: User, text: str, *, without: Collection[int] = ()) -> list[User]:

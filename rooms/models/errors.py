@@ -42,6 +42,14 @@ class ModeratorsOnly(MessageRefused):
         )
 
 
+class TryLater(MessageRefused):
+    """It can be sent as it is, in so many `seconds`."""
+
+    def __init__(self, sentence: str, seconds: int, code: str) -> None:
+        super().__init__(sentence, code=code)
+        self.seconds = seconds
+
+
 class TooManyPeople(ValidationError):
     """More people than a direct conversation may have."""
 

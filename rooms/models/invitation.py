@@ -12,8 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from . import audit
 from .names import sort_key
 from .permissions import INVITES, Role
+from .restriction import is_kept_out
 from .room import Room
 from .user import User
 
@@ -101,6 +103,7 @@ class Invitation(models.Model):
                 created_by=by, expires_at=expires_at, max_uses=max_uses, role=role, note=note
             )
             invitation.rooms.set(rooms)
+            audit.record(audit.Kind.INVITED, by=by, role=str(role), uses=max_uses)
         return invitation
 
     @property
@@ -120,9 +123,11 @@ class Invitation(models.Model):
     def is_valid(self) -> bool:
         return self.ended is None
 
-    def revoke(self) -> None:
-        self.revoked_at = timezone.now()
-        self.save(update_fields=["revoked_at"])
+    def revoke(self, *, by: User | None = None) -> None:
+        with transaction.atomic():
+            self.revoked_at = timezone.now()
+            self.save(update_fields=["revoked_at"])
+            audit.record(audit.Kind.REVOKED, by=by, whom=self.created_by)
 
     def rooms_to_enter(self) -> list[Room]:
         """The rooms that it leads into: those of them that are in use, and that whoever made it still
@@ -146,5 +151,6 @@ class Invitation(models.Model):
         last: so a page that leads home leads there."""
         rooms = self.rooms_to_enter()
         for room in reversed(rooms):
-            room.add(user)
+            if not is_kept_out(room, user):  # an invitation is no word of the room's moderators
+                room.add(user)
         return rooms[0] if rooms else None

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..text import links
-from . import announcements, posting, reactions
+from . import announcements, audit, posting, reactions
 from .attachment import Attachment, File, files_of
 from .errors import MessageRefused
 from .permissions import demand
@@ -30,7 +30,7 @@ from .preview import (
 from .quote import Quote
 from .reactions import Reaction, Stored, clean_emoji
 from .searching import index
-from .user import User, initials
+from .user import Look, User
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -110,30 +110,35 @@ class Row:
     continues: bool
     previous_at: datetime | None
     # What most messages have not is left out of their data.
+    author_face: str = ""  # see `Look`
     files: tuple[File, ...] = ()
     previews: tuple[Preview, ...] = ()
     reactions: tuple[Reaction, ...] = ()
     quote: Quote | None = None  # of the message that this one replies to
     replies: int = 0  # in the thread that this message began
     pinned: bool = False
+    removal: str | None = None  # why a moderator removed it, None if nobody did
 
     @property
     def people(self) -> dict[int, str]:
         """Everybody whose name stands in the row."""
-        people = {self.author: self.author_name}
-        if self.quote is not None:
-            people[self.quote.author] = self.quote.author_name
+        people = {user: look.name for user, look in self.looks.items()}
         for reaction in self.reactions:
             people |= reaction.people
         return people
 
     @property
-    def initials(self) -> str:
-        return initials(self.author_name)
+    def looks(self) -> dict[int, Look]:
+        """Everybody whose face stands in the row, too."""
+        looks = {self.author: self.look}
+        if self.quote is not None:
+            looks[self.quote.author] = self.quote.look
+        return looks
 
     @property
-    def hue(self) -> int:
-        return self.author % 8
+    def look(self) -> Look:
+        """How the author is shown."""
+        return Look(self.author_name, self.author_face)
 
     def as_data(self) -> dict[str, Any]:
         """Strings, numbers and booleans only, and lists of them."""
@@ -206,6 +211,13 @@ class Message(models.Model):
     )
 
     pinned_at = models.DateTimeField(null=True)
+    removal = models.CharField(  # noqa: DJ001  # a moderator need not say why
+        max_length=audit.REASON_LENGTH,
+        null=True,
+        help_text=_("Why a moderator removed it; none if nobody did."),
+    )
+
+    repeated = False  # whether the form that posted it had done so before
 
     objects: ClassVar[models.Manager[Message]] = models.Manager()
 
@@ -257,6 +269,7 @@ class Message(models.Model):
             posted_version=self.posted_version,
             author=author.pk,
             author_name=author.name,
+            author_face=author.face,
             body=self.body,
             created_at=self.created_at,
             edited=self.edited_at is not None,
@@ -269,6 +282,7 @@ class Message(models.Model):
             quote=Quote.of(self.reply_to) if self.reply_to and not self.deleted_at else None,
             replies=self.replies,
             pinned=self.pinned_at is not None,
+            removal=self.removal,
         )
 
     def edit(self, body: str, *, by: User) -> bool:
@@ -299,29 +313,67 @@ class Message(models.Model):
         with self.room.changing() as room:
             message = self._as_now()
             demand(room.standing_of(by).may_delete(message.author_id))
-            if message.deleted_at is not None:
-                return False
-            if message.files:
-                Attachment.discard(message.attachments.all())
-            message.body, message.files = "", ""
-            message.deleted_at, message.version = timezone.now(), room.step()
-            message.reactions, pinned, message.pinned_at = None, message.pinned_at, None
-            message.keep_previews_of([])
-            message.save(
-                update_fields=[
-                    *("body", "files", "deleted_at", "version"),
-                    *("previews", "reactions", "pinned_at"),
-                ]
+            return message.erase(room)
+
+    def remove(self, *, by: User, reason: str = "") -> bool:
+        """The same of somebody else's message, as a moderator: in its place stands that it was removed,
+        and why, if that was said. Raises `PermissionDenied`; harmless if repeated."""
+        with self.room.changing() as room:
+            message = self._as_now()
+            demand(room.standing_of(by).may_moderate(message.author_id, message.author.role))
+            return message.be_removed(room, by, reason)
+
+    def take_down(self, *, by: User, reason: str = "") -> bool:
+        """As `remove`, also where `by` sees no more of the room than this message, and in an archived
+        room. The caller has asked whether it was reported to them, or `may_operate`."""
+        with self.room.changing(though_archived=True) as room:
+            return self._as_now().be_removed(room, by, reason)
+
+    def be_removed(self, room: Room, by: User | None, reason: str) -> bool:
+        """Under the lock of `room`, of the message as it is now; by nobody if a ban of its author did."""
+        if self.deleted_at is not None:
+            return False
+        self.removal = reason
+        self.erase(room)
+        if by is not None:
+            audit.record(
+                audit.Kind.MESSAGE,
+                by=by,
+                whom=self.author,
+                room=room,
+                reason=reason,
+                number=self.number,
             )
-            index.remove(message)
-            room.announce(message.as_row(room, message.author))
-            message.show_in_answers(room)
-            if message.thread is not None:
-                message.thread.count_replies(-1, room.step())
-                room.announce(message.thread.as_row(room, message.thread.author))
-            if pinned is not None:
-                room.count_pins(-1)
-            announcements.room_stirred(room.pk)  # it is unread for nobody any more
+            from .report import close_of_removed  # noqa: PLC0415  # which needs this model
+
+            close_of_removed(self, by)
+        return True
+
+    def erase(self, room: Room) -> bool:
+        """Under the lock of `room`, of the message as it is now. Returns whether anything has changed."""
+        if self.deleted_at is not None:
+            return False
+        if self.files:
+            Attachment.discard(self.attachments.all())
+        self.body, self.files = "", ""
+        self.deleted_at, self.version = timezone.now(), room.step()
+        self.reactions, pinned, self.pinned_at = None, self.pinned_at, None
+        self.keep_previews_of([])
+        self.save(
+            update_fields=[
+                *("body", "files", "deleted_at", "version"),
+                *("previews", "reactions", "pinned_at", "removal"),
+            ]
+        )
+        index.remove(self)
+        room.announce(self.as_row(room, self.author))
+        self.show_in_answers(room)
+        if self.thread is not None:
+            self.thread.count_replies(-1, room.step())
+            room.announce(self.thread.as_row(room, self.thread.author))
+        if pinned is not None:
+            room.count_pins(-1)
+        announcements.room_stirred(room.pk)  # it is unread for nobody any more
         return True
 
     def show_previews(self, body: str, found: Sequence[Preview]) -> bool:

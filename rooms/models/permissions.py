@@ -17,6 +17,21 @@ The roles
 - A *member* finds the open rooms and joins them.
 - A *guest* belongs to the rooms that they were put into, and for them there are no others. They moderate
   none: who adds people to a room may look for people.
+
+Beside the roles, an *operator* looks after the machine: an owner whom somebody with a shell on the server
+made one (`manage.py operator`). They have the site in rooms/admin/, as long as they are an owner.
+
+
+Moderating
+----------
+- A room's moderators, and whoever runs the place where the room is open to them, take messages of others
+  out of it, mute people and keep them out. Against owners and admins only an owner acts (`outranks`), so
+  that whoever runs the place can't be silenced by those whom they let moderate.
+- Whoever arranges the room can't be muted in it or kept out: that has to be taken back first.
+- An account is banned by those who may deactivate it.
+- A report goes to the room's moderators, and to those who run the place where the room is open. Of a
+  direct conversation, and of what a moderator said in a private room, it goes to those who run the place,
+  with that one message. Nobody sees what was reported of themselves.
 """
 
 from __future__ import annotations
@@ -26,9 +41,12 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .membership import Membership
     from .place import Place
     from .room import Room
@@ -56,9 +74,20 @@ def demand(permitted: bool, sentence: str = "") -> None:
         raise PermissionDenied(sentence)
 
 
+def outranks(role: str, other: str) -> bool:
+    """Whether somebody may act against what another said, or did: only owners against those who run the
+    place."""
+    return role == Role.OWNER or other not in RUNS_PLACE
+
+
 def may_read(role: str, *, private: bool, belongs: bool) -> bool:
     """Whether a room exists for somebody."""
     return belongs or (not private and role in FINDS_ROOMS)
+
+
+def may_operate(user: User) -> bool:
+    """Whether somebody is an operator."""
+    return user.is_active and user.is_staff and user.role == Role.OWNER
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +126,11 @@ class PlaceStanding:
         return self.role in RUNS_PLACE
 
     @property
+    def may_read_audit(self) -> bool:
+        """See what was decided here, by whom."""
+        return self.role == Role.OWNER
+
+    @property
     def roles_to_give(self) -> tuple[Role, ...]:
         if self.role == Role.OWNER:
             return tuple(Role)
@@ -119,10 +153,14 @@ class Standing:
     belongs: bool
     moderator: bool
     direct: bool = False
+    muted_until: datetime | None = None
+    banned: bool = False  # may not come back into the room
 
     @classmethod
     def of(cls, user: User, room: Room, membership: Membership | None) -> Standing:
-        """`membership` is the user's own of this room, None if they do not belong to it."""
+        """`membership` is the user's own of this room, None if they do not belong to it. What they may
+        not do there for a while is known of the room if it was read for them."""
+        sanction = room.sanction if room.sanction and room.sanction.user == user.pk else None
         return cls(
             user=user.pk,
             role=user.role,
@@ -132,6 +170,8 @@ class Standing:
             belongs=membership is not None,
             moderator=membership is not None and membership.is_moderator,
             direct=room.direct,
+            muted_until=sanction and sanction.muted_until,
+            banned=sanction is not None and sanction.banned,
         )
 
     # Being in it
@@ -144,18 +184,30 @@ class Standing:
     @property
     def may_join(self) -> bool:
         """Come in by oneself, and come back after leaving."""
-        return may_read(self.role, private=self.private, belongs=False)
+        return not self.banned and may_read(self.role, private=self.private, belongs=False)
 
     # Talking
 
     @property
-    def may_post(self) -> bool:
+    def may_write(self) -> bool:
+        """Whether the room lets them, whatever its moderators keep this person from."""
         open_to_them = self.may_manage if self.moderators_only else self.may_read
         return open_to_them and not self.archived
 
+    @property
+    def is_kept_quiet(self) -> bool:
+        """Muted or kept out. Whoever arranges the room can't be."""
+        muted = self.muted_until is not None and self.muted_until > timezone.now()
+        return (muted or self.banned) and not self.may_manage
+
+    @property
+    def may_post(self) -> bool:
+        return self.may_write and not self.is_kept_quiet
+
     def may_edit(self, author: int) -> bool:
         """Change the words of a message by `author`, which is saying something, too."""
-        return author == self.user and (self.may_manage if self.moderators_only else self.may_read)
+        open_to_them = self.may_manage if self.moderators_only else self.may_read
+        return author == self.user and open_to_them and not self.is_kept_quiet
 
     def may_delete(self, author: int) -> bool:
         """Take a message by `author` back for everybody."""
@@ -191,6 +243,11 @@ class Standing:
         return self.may_manage
 
     @property
+    def may_make_private(self) -> bool:
+        """Those who belong to it, of whom one at least has to be there to arrange it then."""
+        return self.may_manage and self.belongs
+
+    @property
     def may_archive(self) -> bool:
         return self.may_manage
 
@@ -206,3 +263,18 @@ class Standing:
     def may_appoint(self) -> bool:
         """Make others moderators of the room, and take it back."""
         return self.may_manage
+
+    # Moderating it
+
+    @property
+    def may_be_slowed(self) -> bool:
+        """Whether a slow room is slow for them."""
+        return not self.may_manage
+
+    def may_moderate(self, person: int, role: str) -> bool:
+        """Remove what somebody with that role said, mute them and keep them out."""
+        return self.may_manage and person != self.user and outranks(self.role, role)
+
+    def may_report(self, author: int) -> bool:
+        """Bring a message by `author` before those who moderate."""
+        return author != self.user and self.may_read

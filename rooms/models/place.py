@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from . import audit
 from .permissions import Role
 from .room import Room
 from .user import User
 
+MEGABYTE = 1_000_000  # bytes
 ONLY = 1  # the key of the one row there can be
 
 
@@ -41,6 +44,13 @@ class Place(models.Model):
         help_text=_("What the pages say of themselves that messages link to."),
     )
 
+    file_limit = models.PositiveIntegerField(
+        _("largest file"),
+        blank=True,
+        null=True,
+        help_text=_("Megabytes; as the server takes them if not given."),
+    )
+
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(pk=ONLY), name="one_place"),
@@ -48,6 +58,31 @@ class Place(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def largest_file(self) -> int:
+        """Bytes. What the server takes bounds what the place allows."""
+        if self.file_limit is None:
+            return settings.FILE_LIMIT
+        return min(self.file_limit * MEGABYTE, settings.FILE_LIMIT)
+
+    def change(self, *, by: User, **wanted: str | bool | int | None) -> None:
+        """Give the place other settings. The caller has asked `may_change_place`."""
+        with transaction.atomic():
+            now = Place.objects.select_for_update().get(pk=self.pk)
+            changed = {
+                name: [getattr(now, name), value]
+                for name, value in wanted.items()
+                if getattr(now, name) != value
+            }
+            if not changed:
+                return
+            for name, (_before, value) in changed.items():
+                setattr(self, name, value)
+            if "link_previews" in changed:
+                self.preview_links(self.link_previews)
+            self.save(update_fields=list(changed))
+            audit.record(audit.Kind.PLACE, by=by, changed=changed)
 
     def preview_links(self, wanted: bool) -> None:
         """Show what linked pages say of themselves from now on; or nothing, in old messages too."""

@@ -16,16 +16,20 @@ from .searching import index
 
 if TYPE_CHECKING:
     from .message import Message
+    from .room import Room
 
 ROOM = """
-SELECT private, archived_at IS NOT NULL, moderators_only,
+SELECT private, archived_at IS NOT NULL, moderators_only, direct, slow_mode,
     version, last_number, last_author_id, last_at, run
 FROM rooms_room WHERE id = %s
 """
 AUTHOR = """
-SELECT rooms_user.id, username, display_name, role, is_moderator
-FROM rooms_user LEFT JOIN rooms_membership ON room_id = %s AND user_id = rooms_user.id
-WHERE rooms_user.id = %s AND is_active
+SELECT u.id, username, display_name, face, role, is_moderator,
+    muted_until, banned_at IS NOT NULL, posted_at
+FROM rooms_user u
+LEFT JOIN rooms_membership m ON m.room_id = %s AND m.user_id = u.id
+LEFT JOIN rooms_restriction r ON r.room_id = %s AND r.user_id = u.id
+WHERE u.id = %s AND is_active
 """
 MESSAGE = """
 INSERT INTO rooms_message (
@@ -63,6 +67,8 @@ class LockedRoom(NamedTuple):
     private: bool
     archived: bool
     moderators_only: bool
+    direct: bool
+    slow_mode: int
     version: int
     last_number: int
     last_author: int | None
@@ -76,8 +82,12 @@ class Author(NamedTuple):
     pk: int
     username: str
     display_name: str
+    face: str
     role: str
     moderator: bool | None  # None for whoever does not belong to the room
+    muted_until: datetime | None
+    banned: bool
+    posted_at: datetime | None  # in a slow room
 
 
 def locked_room(room: int) -> LockedRoom | None:
@@ -89,11 +99,14 @@ def locked_room(room: int) -> LockedRoom | None:
         found = cursor.fetchone()
     if found is None:
         return None
-    private, archived, moderators_only, version, last_number, last_author, last_at, run = found
+    private, archived, moderators_only, direct, slow_mode, *counted = found
+    version, last_number, last_author, last_at, run = counted
     return LockedRoom(
         bool(private),
         bool(archived),
         bool(moderators_only),
+        bool(direct),
+        slow_mode,
         version,
         last_number,
         last_author,
@@ -105,12 +118,25 @@ def locked_room(room: int) -> LockedRoom | None:
 def author_in(room: int, user: int) -> Author | None:
     """Somebody and whether they belong to the room; None if they have no account (any more)."""
     with connection.cursor() as cursor:
-        cursor.execute(AUTHOR, [room, user])
+        cursor.execute(AUTHOR, [room, room, user])
         found = cursor.fetchone()
-    return found and Author(*found)
+    if found is None:
+        return None
+    pk, username, display_name, face, role, moderator, muted_until, banned, posted_at = found
+    return Author(
+        pk,
+        username,
+        display_name,
+        face,
+        role,
+        moderator,
+        _moment(muted_until),
+        bool(banned),
+        _moment(posted_at),
+    )
 
 
-def standing(room: LockedRoom, author: Author) -> Standing:
+def standing(room: LockedRoom | Room, author: Author) -> Standing:
     """How they stand to the room."""
     return Standing(
         user=author.pk,
@@ -120,6 +146,9 @@ def standing(room: LockedRoom, author: Author) -> Standing:
         moderators_only=room.moderators_only,
         belongs=author.moderator is not None,
         moderator=bool(author.moderator),
+        direct=room.direct,
+        muted_until=author.muted_until,
+        banned=author.banned,
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models.functions import Substr
 
 from .attachment import files_of
+from .user import Look
 
 if TYPE_CHECKING:
     from .message import Message
@@ -16,7 +17,7 @@ LENGTH = 300  # characters of the text; a line of plain words is made of them
 # Of the original, as `Quote.of_values` takes them.
 COLUMNS: tuple[str | Substr, ...] = (
     *("reply_to__number", "reply_to__author_id"),
-    *("reply_to__author__display_name", "reply_to__author__username"),
+    *("reply_to__author__display_name", "reply_to__author__username", "reply_to__author__face"),
     *(Substr("reply_to__body", 1, LENGTH), "reply_to__files", "reply_to__deleted_at"),
 )
 
@@ -29,6 +30,7 @@ class Quote(NamedTuple):
     author_name: str
     text: str  # the beginning, "" if it has none or was deleted
     files: str = ""  # their names, if there is no text
+    author_face: str = ""  # see `Look`
 
     @classmethod
     def of(cls, original: Message) -> Quote:
@@ -36,16 +38,21 @@ class Quote(NamedTuple):
         author = original.author
         text = original.body[:LENGTH]
         named = "" if text else _named(original.files)
-        return cls(original.number, author.pk, author.name, text, named)
+        return cls(original.number, author.pk, author.name, text, named, author.face)
 
     @classmethod
     def of_values(cls, values: tuple[Any, ...]) -> Quote | None:
-        number, author, display_name, username, text, files, deleted_at = values
+        number, author, display_name, username, face, text, files, deleted_at = values
         if number is None:
             return None
         text = "" if deleted_at else text
         named = "" if text or deleted_at else _named(files)
-        return cls(number, author, display_name or username, text, named)
+        return cls(number, author, display_name or username, text, named, face)
+
+    @property
+    def look(self) -> Look:
+        """How the author is shown."""
+        return Look(self.author_name, self.author_face)
 
     @property
     def deleted(self) -> bool:

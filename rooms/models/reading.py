@@ -10,27 +10,44 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import BooleanField, ExpressionWrapper, FilteredRelation, Q
 from django.db.models.functions import Coalesce
 
-from .called import names_of
+from .called import Seen, names_of, seen_of
 from .membership import Membership
 from .permissions import Role
 from .place import Place
 from .prepared import Prepared
+from .restriction import Sanction
 from .room import Room
 from .user import User
 
-__all__ = ["names_of", "place", "room_at", "rooms_of", "rooms_visible_to"]
+__all__ = [
+    "Seen",
+    "names_of",
+    "place",
+    "room_at",
+    "rooms_of",
+    "rooms_visible_to",
+    "seen_of",
+]
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from django.db.models import QuerySet
 
 _ROOM = [field.attname for field in Room._meta.concrete_fields]  # Django's own interface
 _MEMBERSHIP = [field.attname for field in Membership._meta.concrete_fields]
+_SANCTION = ("muted_until", "mute_reason", "banned_at", "ban_reason")
 
 
 def _room(slug: Any, user: Any, role: str) -> Any:
     mine = FilteredRelation("memberships", condition=Q(memberships__user=user))
-    visible = Room.objects.visible_to(user, role).filter(slug=slug).annotate(mine=mine)
-    return visible.values_list(*_ROOM, *(f"mine__{name}" for name in _MEMBERSHIP))
+    held = FilteredRelation("restrictions", condition=Q(restrictions__user=user))
+    visible = Room.objects.visible_to(user, role).filter(slug=slug).annotate(mine=mine, held=held)
+    return visible.values_list(
+        *_ROOM,
+        *(f"mine__{name}" for name in _MEMBERSHIP),
+        *(f"held__{name}" for name in _SANCTION),
+    )
 
 
 # What a role may see is another statement, not another value of one.
@@ -41,11 +58,24 @@ def room_at(slug: str, user: User) -> tuple[Room, Membership | None] | None:
     """The room at `slug`, if `user` may see it, and their membership of it, if there is one."""
     for row in _room_query[user.role].rows(slug, user.pk):
         room = Room.from_db(DEFAULT_DB_ALIAS, _ROOM, row[: len(_ROOM)])
-        of_membership = row[len(_ROOM) :]
+        of_membership = row[len(_ROOM) : -len(_SANCTION)]
+        room.sanction = _sanction(user.pk, *row[-len(_SANCTION) :])
         if of_membership[0] is None:
             return room, None
         return room, Membership.from_db(DEFAULT_DB_ALIAS, _MEMBERSHIP, of_membership)
     return None
+
+
+def _sanction(
+    user: int,
+    muted_until: datetime | None,
+    mute_reason: str | None,
+    banned_at: datetime | None,
+    ban_reason: str | None,
+) -> Sanction | None:
+    if muted_until is None and banned_at is None:
+        return None
+    return Sanction(user, muted_until, mute_reason or "", banned_at is not None, ban_reason or "")
 
 
 _PLACE = [field.attname for field in Place._meta.concrete_fields]
@@ -70,6 +100,7 @@ class RoomOf(NamedTuple):
     last_number: int
     last_read: int
     held: bool  # unread, by their own wish
+    moderator: bool = False  # named so there, if their role lets them be
 
 
 def memberships_shown() -> QuerySet[Membership]:
@@ -81,7 +112,7 @@ def memberships_shown() -> QuerySet[Membership]:
 
 _OF_ROOM = (
     *("room_id", "room__slug", "room__name", "room__private", "room__direct"),
-    *("room__last_number", "last_read", "held_unread"),
+    *("room__last_number", "last_read", "held_unread", "is_moderator"),
 )
 _rooms_query = Prepared(
     lambda user: memberships_shown().filter(user=user).values_list(*_OF_ROOM), int

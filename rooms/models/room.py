@@ -22,9 +22,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import metrics
-from . import announcements, direct, posting, quote, reactions, unread
+from . import announcements, audit, direct, posting, quote, reactions, restriction, unread
 from .attachment import Attachment, files_of, shown_as_json
-from .errors import KeyUsed, MessageRefused, ModeratorsOnly, RoomClosed, TooManyPeople
+from .errors import KeyUsed, MessageRefused, RoomClosed, TooManyPeople
 from .membership import Membership
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
 from .permissions import FINDS_ROOMS, MODERATES, Standing, demand
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from .restriction import Sanction
+
 PINS = 100  # messages pinned in one room
 PAGE = 50  # messages of one page of history
 STEPS = (
@@ -46,15 +48,15 @@ STEPS = (
 SLUG_LENGTH = 50
 _OF_MESSAGE = (
     *("number", "version", "posted_version"),
-    *("author_id", "author__display_name", "author__username"),
+    *("author_id", "author__display_name", "author__username", "author__face"),
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
     *("files", "previews"),
-    *("reactions", "replies", "pinned_at", *quote.COLUMNS),
+    *("reactions", "replies", "pinned_at", "removal", *quote.COLUMNS),
 )
 _REACTIONS = _OF_MESSAGE.index("reactions")
 _OF_ROOM = (
-    *("name", "topic", "archived_at", "moderators_only", "version", "details_version"),
-    *("last_number", "last_author_id", "last_at", "run", "pins"),
+    *("name", "topic", "private", "archived_at", "moderators_only", "version", "details_version"),
+    *("last_number", "last_author_id", "last_at", "run", "pins", "slow_mode"),
 )
 END = 1 << 62  # above every number
 RESERVED_SLUGS = frozenset({"new", "list"})  # addresses of their own under /rooms/
@@ -73,6 +75,7 @@ class RoomDetails:
     moderators_only: bool = False
     direct: bool = False
     pins: int = 0  # messages that are pinned
+    slow_mode: int = 0  # seconds between two messages of one person
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,17 @@ class Room(models.Model):
         default=0, db_default=0, help_text=gettext_lazy("How many of its messages are pinned.")
     )
 
+    slow_mode = models.PositiveIntegerField(
+        gettext_lazy("slow mode"),
+        default=0,
+        db_default=0,
+        help_text=gettext_lazy("Seconds between two messages of one person; 0 for none."),
+    )
+
     objects = RoomQuerySet.as_manager()
+
+    # What it keeps the reader from for whom it was read, see `reading.room_at`.
+    sanction: Sanction | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -186,6 +199,7 @@ class Room(models.Model):
                 with transaction.atomic():
                     room.save(force_insert=True)
                     Membership.objects.create(room=room, user=by, is_moderator=True)
+                    audit.record(audit.Kind.ROOM_MADE, by=by, room=room, private=private)
                     announcements.people_changed([by.pk])
                 return room
             except IntegrityError:
@@ -253,44 +267,82 @@ class Room(models.Model):
             self.moderators_only,
             self.direct,
             self.pins,
+            self.slow_mode,
         )
 
     def membership_of(self, user: User) -> Membership | None:
         return self.memberships.filter(user=user).first()
 
     def standing_of(self, user: User) -> Standing:
-        """What `user` may do here. One query; who has the membership at hand asks `Standing.of`."""
-        return Standing.of(user, self, self.membership_of(user))
+        """What `user` may do here, as it is now. One query; who read the room for them asks
+        `Standing.of`."""
+        known = posting.author_in(self.pk, user.pk)
+        if known is None:  # no longer active
+            return Standing.of(user, self, self.membership_of(user))
+        return posting.standing(self, known)
 
-    def change_details(self, *, name: str, topic: str, moderators_only: bool | None = None) -> None:
-        """Rename the room, change its topic or who writes in it. Its address stays, so that links go on
-        working."""
+    def change_details(
+        self,
+        *,
+        name: str,
+        topic: str,
+        moderators_only: bool | None = None,
+        slow_mode: int | None = None,
+        by: User | None = None,
+    ) -> None:
+        """Rename the room, change its topic, who writes in it or how often. Its address stays, so that
+        links go on working."""
         self._refuse_if_direct()
         with self.changing() as room:
-            if moderators_only is None:
-                moderators_only = room.moderators_only
-            new = (name, topic, moderators_only)
-            if (room.name, room.topic, room.moderators_only) != new:
-                room.name, room.topic, room.moderators_only = new
+            wanted = {
+                "name": name,
+                "topic": topic,
+                "moderators_only": moderators_only,
+                "slow_mode": slow_mode,
+            }
+            changed = {
+                field: [getattr(room, field), new]
+                for field, new in wanted.items()
+                if new is not None and getattr(room, field) != new
+            }
+            if changed:
+                for field, (_before, new) in changed.items():
+                    setattr(room, field, new)
                 room.details_version = room.step()
+                audit.record(audit.Kind.ROOM, by=by, room=room, changed=changed)
                 room.announce(None)
                 room.announce_to_members()
         self.refresh_from_db()
 
-    def archive(self) -> None:
+    def make_private(self, *, by: User) -> None:
+        """From now on the room is there for those alone who belong to it; it closes before all others at
+        once. There is no way back: what was said then was said among them."""
+        self._refuse_if_direct()
+        with self.changing() as room:
+            if not room.private:
+                room.private, room.details_version = True, room.step()
+                audit.record(audit.Kind.ROOM, by=by, room=room, changed={"private": [False, True]})
+                room.announce(None)
+                room.announce_to_members()
+                announcements.access_changed(None)
+        self.refresh_from_db()
+
+    def archive(self, *, by: User | None = None) -> None:
         """Close the room for writing; it stays readable."""
         self._refuse_if_direct()
         with self.changing() as room:
+            audit.record(audit.Kind.ARCHIVED, by=by, room=room)
             room.archived_at, room.details_version = timezone.now(), room.step()
             room.announce(None)
             room.announce_to_members()
         self.refresh_from_db()
 
-    def restore(self) -> None:
+    def restore(self, *, by: User | None = None) -> None:
         """Open an archived room again."""
         self._refuse_if_direct()
         with self.changing(though_archived=True) as room:
             if room.archived_at is not None:
+                audit.record(audit.Kind.RESTORED, by=by, room=room)
                 room.archived_at, room.details_version = None, room.step()
                 room.announce(None)
                 room.announce_to_members()
@@ -300,13 +352,22 @@ class Room(models.Model):
 
     def join(self, user: User) -> Membership:
         """Come into an open room; what was said so far counts as read. Harmless if repeated."""
-        demand(Standing.of(user, self, None).may_join)
-        return self._admit(user)
+        with transaction.atomic():
+            # Whoever is kept out in this moment does not slip in.
+            self.lock()
+            standing = self.standing_of(user)
+            if standing.banned:
+                raise PermissionDenied(restriction.KeptOut().message)
+            demand(standing.may_join)
+            return self._admit(user)
 
-    def add(self, user: User) -> Membership:
-        """Let somebody into the room, private or open. The caller has asked `may_add_people`."""
+    def add(self, user: User, *, by: User | None = None) -> Membership:
+        """Let somebody into the room, private or open, also if they were kept out of it so far. The
+        caller has asked `may_add_people`."""
         self._refuse_if_direct()
-        return self._admit(user)
+        with transaction.atomic():
+            restriction.readmit(self, user, by=by)
+            return self._admit(user)
 
     def _admit(self, user: User) -> Membership:
         with transaction.atomic():
@@ -318,29 +379,35 @@ class Room(models.Model):
                 announcements.people_changed([user.pk])
         return membership
 
-    def remove(self, user: User) -> None:
-        """End somebody's membership, by their own wish or another's. A private room is then closed to
-        them at once, and so is any to a guest. Who has been there longest becomes moderator if none is
-        left."""
+    def remove(self, user: User, *, by: User | None = None, reason: str = "") -> None:
+        """End somebody's membership, by their own wish or that of another (`by`). A private room is then
+        closed to them at once, and so is any to a guest. Who has been there longest becomes moderator if
+        none is left."""
         self._refuse_if_direct()
         with transaction.atomic():
             Room.objects.select_for_update().get(pk=self.pk)
             ended, _by_model = Membership.objects.filter(room=self, user=user).delete()
             if not ended:
                 return
+            if by is not None:
+                audit.record(audit.Kind.REMOVED, by=by, whom=user, room=self, reason=reason)
             self.appoint_eldest([self.pk])
             announcements.people_changed([user.pk])
             if not Standing.of(user, self, None).may_read:
                 announcements.access_ended([user.pk], self.pk)
 
-    def appoint(self, user: User, *, moderator: bool) -> None:
+    def appoint(self, user: User, *, moderator: bool, by: User | None = None) -> None:
         """Make somebody who belongs to the room a moderator of it, or one no longer. Whoever is the last
         gives it on to who has been there longest, and keeps it where there is nobody else. The caller
         has asked `may_appoint`; raises `PermissionDenied` for somebody who can't be one."""
         demand(not moderator or user.role in MODERATES)
         with transaction.atomic():
             Room.objects.select_for_update().get(pk=self.pk)
-            self.memberships.filter(user=user).update(is_moderator=moderator)
+            if self.memberships.filter(user=user, is_moderator=not moderator).update(
+                is_moderator=moderator
+            ):
+                kind = audit.Kind.MODERATOR if moderator else audit.Kind.NO_MODERATOR
+                audit.record(kind, by=by, whom=user, room=self)
             self.appoint_eldest([self.pk], rather_than=user)
 
     @staticmethod
@@ -381,8 +448,9 @@ class Room(models.Model):
         number if there is one. Returns the message; a repeated key with the same text, files and original
         returns the one that exists. In an open room, writing joins.
 
-        Raises `MessageRefused` (with what is wrong and what to do), `KeyUsed`, `RoomClosed` or
-        `ModeratorsOnly`, and `PermissionDenied` for who may not read the room. Nothing is stored then.
+        Raises `MessageRefused` (with what is wrong and what to do) or one of its kinds, of which
+        `TryLater` says when it would be stored, and `PermissionDenied` for who may not read the room.
+        Nothing is stored then.
         """
         body, key = clean_body(body, may_be_empty=bool(files)), clean_key(key)
         with transaction.atomic():
@@ -396,14 +464,15 @@ class Room(models.Model):
             demand(standing.may_read)
             chosen = Attachment.chosen(self, author, files) if files else []
             posted_digest = digest(body, chosen)
-            if not standing.may_post:
-                refusal = RoomClosed if room.archived else ModeratorsOnly
+            now = timezone.now()
+            refusal = restriction.in_the_way(room, standing, known.posted_at, now)
+            if refusal is not None:
                 return self._said_before(author, key, posted_digest, reply, refusal)
             author.username, author.display_name = known.username, known.display_name
+            author.face = known.face
             if not standing.belongs:
                 self._admit(author)
             original = None if reply is None else self._original(reply)
-            now = timezone.now()
             continues = (
                 room.last_author == author.pk
                 and room.last_at is not None
@@ -430,6 +499,8 @@ class Room(models.Model):
                 return self._said(author, key, posted_digest, reply)
             if chosen:
                 Attachment.belong_to(message, chosen)
+            if room.slow_mode:
+                restriction.note_posted(self.pk, author.pk, now)
             rows, began = [message.as_row(self, author)], message.thread
             if began is not None:
                 began.count_replies(+1, message.version + 1)
@@ -448,7 +519,7 @@ class Room(models.Model):
         key: str,
         posted_digest: str,
         reply: int | None,
-        refusal: type[MessageRefused],
+        refusal: MessageRefused,
     ) -> Message:
         """As `_said`, where nothing is said any more: an answer may have got lost. Raises the refusal if
         there is no such message."""
@@ -465,6 +536,7 @@ class Room(models.Model):
         original = said.reply_to.number if said.reply_to else None
         if said.posted_digest != posted_digest or original != reply:
             raise KeyUsed
+        said.repeated = True
         return said
 
     def _original(self, number: int) -> Message:
@@ -491,6 +563,10 @@ class Room(models.Model):
         original = self.messages.select_related("author").filter(number=number).first()
         return None if original is None else Quote.of(original)
 
+    def lock(self) -> None:
+        """In a transaction, until its end: whatever else changes the room waits."""
+        Room.objects.select_for_update().get(pk=self.pk)
+
     @contextmanager
     def changing(self, *, though_archived: bool = False) -> Iterator[Room]:
         """The room under its lock, for one change: take `step()` for the new version, `announce()` it.
@@ -515,9 +591,11 @@ class Room(models.Model):
                         "run",
                         "name",
                         "topic",
+                        "private",
                         "archived_at",
                         "moderators_only",
                         "pins",
+                        "slow_mode",
                     ]
                 )
 
@@ -586,9 +664,9 @@ class Room(models.Model):
     def _row(self, values: tuple[Any, ...], names: Mapping[int, str]) -> Row:
         """As `Message.as_row`, of the values of `_OF_MESSAGE`: making fifty rows of three models each
         took most of the time of reading them."""
-        number, version, posted_version, author, display_name, username, *words = values
+        number, version, posted_version, author, display_name, username, face, *words = values
         body, created_at, edited_at, deleted_at, continues, previous_at, *more = words
-        files, previews, reacted, replies, pinned_at, *original = more
+        files, previews, reacted, replies, pinned_at, removal, *original = more
         return Row(
             room=self.pk,
             slug=self.slug,
@@ -597,6 +675,7 @@ class Room(models.Model):
             posted_version=posted_version,
             author=author,
             author_name=display_name or username,
+            author_face=face,
             body=body,
             created_at=created_at,
             edited=edited_at is not None,
@@ -609,6 +688,7 @@ class Room(models.Model):
             quote=None if deleted_at else Quote.of_values(tuple(original)),
             replies=replies,
             pinned=pinned_at is not None,
+            removal=removal,
         )
 
     def steps_after(self, version: int) -> list[Step] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zoneinfo
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -10,10 +12,16 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from .. import faces
 from . import announcements
 from .language import languages, spoken
 from .names import NameWords
 from .permissions import Role
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from .profile import Profile
 
 FACE_HUES = 8  # as many as static/css/base.css draws
 
@@ -40,6 +48,21 @@ def initials(name: str) -> str:
     return (first + next(letter for letter in words[-1] if letter.isalnum())).upper()
 
 
+class Look(NamedTuple):
+    """How somebody is shown beside what they said: what is kept of pages holds as long as this does."""
+
+    name: str
+    face: str  # of `faces`, the version of their picture; "" for their initials
+
+
+class Scheme(models.TextChoices):
+    """What somebody's pages look like."""
+
+    DEVICE = "", _("As the device has it")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+
+
 class User(AbstractUser):
     """A person: signs in with `username`, is called `display_name`."""
 
@@ -63,16 +86,29 @@ class User(AbstractUser):
         choices=languages,
         help_text=_("As the browser asks if you leave it empty."),
     )
-    last_language = models.CharField(  # noqa: DJ001  # a default would mean a new table to SQLite
+    last_language = models.CharField(
         max_length=16,
-        null=True,
+        blank=True,
+        default="",
+        db_default="",
         editable=False,
         help_text=_("Of the page on which they last signed in."),
+    )
+    scheme = models.CharField(
+        _("look"), max_length=8, choices=Scheme, blank=True, default="", db_default=""
     )
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.MEMBER)
     name_words = NameWords(
         default="", editable=False, help_text=_("The words that this person is found by.")
     )
+    face = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        help_text=_("Version of the picture, which files are named after; empty without one."),
+    )
+
+    profile: Profile  # if they have told anything about themselves
 
     class Meta:
         verbose_name = _("person")
@@ -95,6 +131,10 @@ class User(AbstractUser):
         return self.role == Role.GUEST
 
     @property
+    def look(self) -> Look:
+        return Look(self.name, self.face)
+
+    @property
     def initials(self) -> str:
         return initials(self.name)
 
@@ -111,17 +151,47 @@ class User(AbstractUser):
 
     def note_language(self, language: str | None) -> None:
         """They signed in on a page in this language."""
-        if self.last_language != language:
-            self.last_language = language
+        if self.last_language != (language or ""):
+            self.last_language = language or ""
             self.save(update_fields=["last_language"])
+
+    def change_look(self, scheme: str) -> None:
+        """Their next pages look so."""
+        self.scheme = scheme
+        self.save(update_fields=["scheme"])
 
     def change_profile(self, *, display_name: str, time_zone: str, language: str) -> None:
         """Change how this person is called and what they read in; open pages follow."""
+        before = self.look
         self.display_name, self.time_zone, self.language = display_name, time_zone, language
         with transaction.atomic():
             self.save(update_fields=["display_name", "time_zone", "language", "name_words"])
-            # A direct conversation is called by its people, in the lists of all of them.
-            others = User.objects.filter(
-                memberships__room__direct=True, memberships__room__memberships__user=self
-            )
-            announcements.people_changed({self.pk, *others.values_list("pk", flat=True)})
+            if self.look != before:
+                self._announce_look()
+
+    def change_face(self, version: str) -> None:
+        """Be shown by the picture that `faces.made` has made, or by initials if the version is empty. The
+        picture before goes once this is stored; open pages follow."""
+        with transaction.atomic():
+            # Of two at once each finds what the other left. No key, as who posts names the author by it.
+            locked = User.objects.select_for_update(no_key=True)
+            before = locked.values_list("face", flat=True).get(pk=self.pk)
+            self.face = version
+            self.save(update_fields=["face"])
+            self._announce_look()
+            if before:
+                transaction.on_commit(partial(faces.remove, before))
+
+    def _announce_look(self) -> None:
+        announcements.look_changed(self.pk)
+        # A direct conversation is called by its people, in the lists of all of them.
+        others = User.objects.filter(
+            memberships__room__direct=True, memberships__room__memberships__user=self
+        )
+        announcements.people_changed({self.pk, *others.values_list("pk", flat=True)})
+
+    def does_not_disturb(self, now: datetime) -> bool:
+        """Whether this person asked not to be told of anything until later. One query, unless `profile`
+        was loaded with them."""
+        profile: Profile | None = getattr(self, "profile", None)
+        return profile is not None and profile.is_undisturbed(now)

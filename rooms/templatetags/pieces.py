@@ -7,15 +7,17 @@ every template without `load` (see the settings).
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django import template
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import ngettext
 
+from rooms.context import open_reports
 from rooms.keys import ACCESS_KEYS
-from rooms.live import fragments
+from rooms.live import fragments, own
 from rooms.live.fragments import Variant
 from rooms.live.moulds import gap
 from rooms.models.unread import COUNTED
@@ -30,11 +32,32 @@ if TYPE_CHECKING:
 register = template.Library()
 
 
+class Faced(Protocol):
+    """A `User`, or a person of a list."""
+
+    @property
+    def pk(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def face(self) -> str: ...
+
+
 @register.simple_tag
 @lru_cache(maxsize=256)
 def icon(name: str, size: int = 18, *, directed: bool = False) -> SafeString:
     """One of the symbols of `_icons.html`; `directed` ones are mirrored where one reads to the left."""
     return render_to_string("_icon.html", {"name": name, "size": size, "directed": directed})
+
+
+@register.simple_tag
+def face(person: Faced | SafeString) -> SafeString:
+    """Somebody's picture or initials. What is a face already comes back as it is."""
+    if isinstance(person, SafeString):
+        return person
+    return fragments.face(person.pk, person.name, person.face)
 
 
 @register.simple_tag
@@ -69,6 +92,33 @@ def catch_up(items: Iterable[RoomItem] | SafeString, current: bool | str = False
         return gap("catch_up")
     unread = min(COUNTED, sum(item.unread for item in items))
     return fragments.catch_up_link(unread, Variant.current().language, current=bool(current))
+
+
+@register.simple_tag
+def slowly(seconds: int) -> str:
+    """How often one person may write."""
+    minutes, rest = divmod(seconds, 60)
+    if rest:
+        return ngettext(
+            "Slow: a message every %(count)s second.",
+            "Slow: a message every %(count)s seconds.",
+            seconds,
+        ) % {"count": seconds}
+    return ngettext(
+        "Slow: a message every %(count)s minute.",
+        "Slow: a message every %(count)s minutes.",
+        minutes,
+    ) % {"count": minutes}
+
+
+@register.simple_tag(takes_context=True)
+def reports_link(context: Context) -> SafeString:
+    """The way to what was reported, for whoever moderates. Where the list of rooms is a gap, so is
+    this."""
+    items: Any = context["room_items"]
+    if isinstance(items, SafeString):
+        return gap("reports_link")
+    return own.reports_link(open_reports(context["request"].user, items), Variant.current())
 
 
 @register.simple_tag(takes_context=True)

@@ -74,7 +74,7 @@ def reader_required(
         try:
             return door(request, *args, **kwargs)
         except Http404:
-            if not request.htmx:
+            if not request.htmx or "slug" not in kwargs:
                 raise
             swaps = fragments.gone(str(kwargs["slug"]), Variant.current())
             return HttpResponse(swaps, status=404, headers=NOTHING_ELSE)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from .. import disk
+from ..limits import spend
 from ..live import attached
 from ..models import Attachment, MessageRefused, Standing
 from ..models.attachment import Upload, clean_name
@@ -102,6 +103,7 @@ def take(request: AuthenticatedHttpRequest, room: Room, key: str) -> list[tuple[
         if content is None:  # pragma: no cover - Django's type allows it, its parser does not
             continue
         try:
+            spend("upload", request.user)
             Attachment.upload(room, request.user, key, Upload(name, content, upload.size or 0))
         except MessageRefused as refusal:
             refusals.append((clean_name(name), " ".join(refusal.messages)))

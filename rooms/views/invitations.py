@@ -105,9 +105,9 @@ def qr(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 def revoke(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """End an invitation. What was made by it stays."""
     _may_invite(request)
-    invitation = get_object_or_404(Invitation, pk=pk)
+    invitation = get_object_or_404(Invitation.objects.select_related("created_by"), pk=pk)
     if invitation.revoked_at is None:
-        invitation.revoke()
+        invitation.revoke(by=request.user)
     return redirect("invitations")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.utils.translation import get_language_from_request
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
@@ -17,6 +19,13 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Back to where the choice was made, in the language `language` if that is one of ours."""
     response: HttpResponse = set_language(request)
     return response
+
+
+def browsers_language(request: HttpRequest) -> str:
+    """The one of the next page, for whoever has chosen none or no longer any."""
+    asked = copy(request)
+    asked.COOKIES = {}
+    return get_language_from_request(asked)
 
 
 def remember(response: HttpResponse, language: str) -> None:

@@ -57,6 +57,8 @@ def menu(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRespo
         "may_pin": is_there and standing.may_pin,
         "may_edit": is_there and standing.may_edit(message.author_id),
         "may_delete": is_there and standing.may_delete(message.author_id),
+        "may_remove": is_there and standing.may_moderate(message.author_id, message.author.role),
+        "may_report": is_there and standing.may_report(message.author_id),
         "may_mark_unread": membership is not None,
         "threaded": message.thread is not None or message.replies > 0,
         "quick": [(*emojis.named(emoji), emoji in mine) for emoji in emojis.QUICK],

@@ -13,11 +13,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
-from ..live import fragments
+from ..limits import spend
+from ..live import fragments, own
 from ..live.fragments import Variant
-from ..models import Attachment, FileRefused, KeyUsed, MessageRefused, Standing
+from ..models import Attachment, FileRefused, KeyUsed, MessageRefused, Standing, TryLater
+from ..models.audit import REASON_LENGTH
 from ..models.message import KEY, clean_key
 from ..models.permissions import demand
+from ..models.restriction import KeptOut, Muted
+from ..saying import say
 from ..text import to_html
 from .doors import entered_or_404, live, reader_required, room_or_404
 from .files import sentence, take
@@ -101,7 +105,7 @@ def _send_all(request: AuthenticatedHttpRequest, room: Room, said: list[Said]) -
     """Each message is accepted or refused by itself, and the page is told of each. One whose files are
     still on their way stays where it is."""
     variant = Variant.current()
-    receipts, taken, held = [], 0, ""
+    receipts, taken, held, too_soon = [], 0, "", None
     for each in said:
         key, text, reply, files, on_its_way = each
         if on_its_way:
@@ -109,15 +113,25 @@ def _send_all(request: AuthenticatedHttpRequest, room: Room, said: list[Said]) -
             continue
         try:
             if text.strip() or files:
-                room.post(request.user, text, key, files, reply=reply)
+                if too_soon is not None:
+                    raise too_soon  # else it might overtake the one before it
+                say(room, request.user, text, key, files, reply=reply)
             receipts.append(fragments.receipt(key))
             taken += 1
         except MessageRefused as refusal:
             rekeyed = _rekeyed(request, room, key, files) if isinstance(refusal, KeyUsed) else ""
             _keep(request, room, each._replace(key=rekeyed or key))
+            seconds = None
+            if isinstance(refusal, TryLater):
+                # of several the first asks again, for all
+                seconds, too_soon = None if too_soon else refusal.seconds, refusal
+            error = " ".join(refusal.messages)
             receipts.append(
-                fragments.refused(key, " ".join(refusal.messages), variant, new_key=rekeyed)
+                fragments.refused(key, error, variant, new_key=rekeyed, seconds=seconds)
             )
+            if isinstance(refusal, Muted | KeptOut):
+                quiet = own.voices(room.pk, [request.user.pk]).get(request.user.pk)
+                receipts.append(own.voice(quiet, variant))
     response = HttpResponse(
         changes_after(request, room)
         + "".join(receipts)
@@ -162,7 +176,7 @@ def _send_one(request: AuthenticatedHttpRequest, room: Room, said: list[Said]) -
                 files = [file.pk for file in Attachment.waiting(room, request.user, key)]
                 if refusals:
                     raise FileRefused(sentence(refusals))  # as all else is
-            room.post(request.user, text, key, files, reply=reply)
+            say(room, request.user, text, key, files, reply=reply)
         except MessageRefused as refusal:
             waiting = Attachment.waiting(room, request.user, key) if files else []
             kept = key if waiting else ""
@@ -174,6 +188,10 @@ def _send_one(request: AuthenticatedHttpRequest, room: Room, said: list[Said]) -
             # Anew, as some of what was said may be stored.
             now, membership = entered_or_404(request, room.slug)
             status = 409 if refusal.code else 400
+            if isinstance(refusal, TryLater):
+                page = room_page(request, now, membership, composer, 429)
+                page.headers["Retry-After"] = str(refusal.seconds)
+                return page
             return room_page(request, now, membership, composer, status)
     if "thread" in request.POST and said and said[-1].reply:
         return redirect("thread", slug=room.slug, number=said[-1].reply)
@@ -213,6 +231,7 @@ def edit(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRespo
     if request.method == "POST":
         text = request.POST.get("text", "")
         try:
+            spend("edit", request.user)
             changed = message.edit(text, by=request.user)
             return _done(request, message, changed=changed)
         except MessageRefused as refusal:
@@ -223,17 +242,23 @@ def edit(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRespo
 @require_http_methods(["GET", "POST"])
 @login_required
 def delete(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpResponse:
-    """Asks, then takes the message back."""
+    """Asks, then takes the message back; somebody else's, with a reason that all can read."""
     message, standing = _message(request, slug, number)
-    demand(standing.may_delete(message.author_id))
+    own_message = standing.may_delete(message.author_id)
+    demand(own_message or standing.may_moderate(message.author_id, message.author.role))
     error = ""
+    reason = " ".join(request.POST.get("reason", "").replace("\0", "").split())[:REASON_LENGTH]
     if request.method == "POST":
         try:
-            changed = message.delete_for_everybody(by=request.user)
+            if own_message:
+                changed = message.delete_for_everybody(by=request.user)
+            else:
+                changed = message.remove(by=request.user, reason=reason)
             return _done(request, message, changed=changed)
         except MessageRefused as refusal:
             error = " ".join(refusal.messages)
-    return _form(request, message, "delete", {"body": to_html(message.body), "error": error})
+    context = {"body": to_html(message.body), "error": error, "reason": reason}
+    return _form(request, message, "delete", {**context, "others": "" if own_message else "1"})
 
 
 def _form(
@@ -250,7 +275,7 @@ def _done(request: AuthenticatedHttpRequest, message: Message, *, changed: bool)
     message.refresh_from_db(
         fields=[
             *("body", "version", "edited_at", "deleted_at"),
-            *("files", "previews", "reactions", "pinned_at"),
+            *("files", "previews", "reactions", "pinned_at", "removal"),
         ]
     )
     if not request.htmx:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from rooms.context import inside_of
 from rooms.forms import RoleForm
-from rooms.models import User
+from rooms.models import Ban, User
 from rooms.models import people as verbs
 from rooms.models.people import LastOwner
 from rooms.models.permissions import PlaceStanding, demand
@@ -83,6 +83,7 @@ def person(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
         "form": form,
         "may_manage": may_manage,
         "rooms": found.memberships.count(),
+        "ban": Ban.objects.in_force().filter(user=found).first(),
     }
     return render(request, "rooms/person.html", context, status=status)
 

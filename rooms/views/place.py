@@ -16,16 +16,21 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from rooms.browsers import note_browser
 from rooms.context import inside_of
 from rooms.forms import PlaceForm, SetupForm
-from rooms.models import Place
-from rooms.models.permissions import demand
+from rooms.models import Place, Shelf
+from rooms.models.permissions import demand, may_operate
 from rooms.models.place import AlreadySetUp
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
+    from rooms.models import User
     from rooms.views.doors import AuthenticatedHttpRequest
+
+
+GIGABYTE = 1_000_000_000  # bytes
 
 
 @sensitive_post_parameters("password")
@@ -55,6 +60,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
     setup_user_email(request, owner, [])
     login(request, owner, backend=settings.AUTHENTICATION_BACKENDS[0])
     owner.note_language(get_language())
+    note_browser(request)
     return redirect("room", room.slug)
 
 
@@ -71,15 +77,32 @@ def change(request: AuthenticatedHttpRequest) -> HttpResponse:
         "sign_up": place.sign_up,
         "rooms_by": "admins" if place.rooms_by_admins else "members",
         "link_previews": place.link_previews,
+        "file_limit": place.file_limit,
     }
     form = PlaceForm(request.POST if request.method == "POST" else None, initial=kept)
     if form.is_valid():
         new = form.cleaned_data
-        place.name, place.sign_up = new["name"], new["sign_up"]
-        place.rooms_by_admins = (new["rooms_by"] or kept["rooms_by"]) == "admins"
-        place.save(update_fields=["name", "sign_up", "rooms_by_admins"])
-        if new["link_previews"] != place.link_previews:
-            place.preview_links(new["link_previews"])
+        place.change(
+            by=request.user,
+            name=new["name"],
+            sign_up=new["sign_up"],
+            rooms_by_admins=(new["rooms_by"] or kept["rooms_by"]) == "admins",
+            link_previews=new["link_previews"],
+            file_limit=new["file_limit"] if "file_limit" in request.POST else place.file_limit,
+        )
         messages.success(request, _("Saved."))
         return redirect("place")
-    return render(request, "rooms/place.html", {"form": form})
+    return render(request, "rooms/place.html", {"form": form, "server": _of_server(request.user)})
+
+
+def _of_server(reader: User) -> dict[str, object]:
+    """What whoever runs the server has decided, to be seen beside what owners and admins do."""
+    shelf = Shelf.objects.first()
+    return {
+        "used": round(shelf.bytes / GIGABYTE, 3) if shelf else 0,
+        "files": settings.FILES_LIMIT // GIGABYTE,
+        "mail": not settings.EMAIL_BACKEND.endswith("console.EmailBackend"),
+        "time_zone": settings.TIME_ZONE,
+        "session_days": settings.SESSION_COOKIE_AGE // (24 * 60 * 60),
+        "operates": bool(settings.ADMIN_PATH) and may_operate(reader),
+    }

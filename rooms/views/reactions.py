@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from .. import emojis
+from ..limits import spend
 from ..live import fragments
 from ..live.fragments import Variant
 from ..models import MessageRefused, Quote, Standing
@@ -70,6 +71,7 @@ def _react(
 ) -> HttpResponse:
     emoji, wanted = _wish(request)
     try:
+        spend("react", request.user)
         changed = message.react(emoji, by=request.user, wanted=wanted)
     except MessageRefused as refusal:
         error = " ".join(refusal.messages)

@@ -17,6 +17,7 @@ from ..models import Standing, threads
 from ..models.message import KEY
 from ..models.permissions import demand
 from ..models.quote import Quote
+from ..models.restriction import refusal
 from .doors import reader_required
 from .menu import message_or_404
 from .reader import composer_urls
@@ -57,6 +58,7 @@ def thread(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRes
     if message.thread is not None:
         return redirect("thread", slug=slug, number=message.thread.number)
     room = message.room
+    standing = Standing.of(request.user, room, membership)
     part = threads.page(message, before=number_in(request, "before"))
     context = {
         "room": room,
@@ -66,7 +68,8 @@ def thread(request: AuthenticatedHttpRequest, slug: str, number: int) -> HttpRes
         "older": part.replies[0].number if part.has_older else None,
         "later": part.has_newer,
         "name": room.called_by(request.user),
-        "may_post": Standing.of(request.user, room, membership).may_post,
+        "may_post": standing.may_post,
+        "why_not": "" if standing.may_post else " ".join(refusal(standing).messages),
         "key": new_key(),
         "urls": composer_urls(),
     }

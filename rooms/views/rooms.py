@@ -16,8 +16,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
-from ..context import inside_of, room_items
-from ..live import fragments, news, parts, presence
+from ..context import inside_of, open_reports, room_items
+from ..live import fragments, news, own, parts, presence
 from ..live.attached import chosen
 from ..live.consumers import missed
 from ..live.fragments import Variant
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ..live.moulds import Mould
     from ..live.parts import Part
     from ..models import Attachment, Membership, PlaceStanding, Quote, Room, RoomDetails, User
+    from ..models.restriction import Sanction
     from .doors import AuthenticatedHttpRequest
 
 logger = logging.getLogger(__name__)
@@ -137,7 +138,10 @@ def room_page(
     items = news.on_page(opened, room.pk, place_name)
     name = items.room_name or room.called_by(user)
     composer = composer or Composer.of(room, membership, number_in(request, "reply"))
-    may_post = Standing.of(user, room, membership).may_post
+    standing = Standing.of(user, room, membership)
+    may_post = (
+        standing.may_write
+    )  # who is kept from it for a while has the composer, behind a notice
     mould = _room_shell(
         room.details,
         place_name,
@@ -159,6 +163,7 @@ def room_page(
         "room_name": name,
         "tab_title": fragments.tab_title(items.total, name, place_name),
         "version": room.version,
+        "voice": own.voice_here(_sanction(room, standing), variant),
         "rows": part.with_line(fragments.new_line(variant.language), new.shown)
         if new.shown
         else part.html,
@@ -219,6 +224,7 @@ def _room_shell(
         **_around_room(room),
         "tab_title": gap("tab_title"),
         "version": gap("version"),
+        "voice": gap("voice"),
         "new": gap("new"),
         "behind": gap("behind"),
         "membership": member,
@@ -260,12 +266,12 @@ def _shown(
 ) -> tuple[Room, Part, People]:
     """A part of the history, the room at that moment and who is there."""
     part = parts.kept(room, variant, before=before, after=after)
-    people, names = named_with(
+    people, seen = named_with(
         presence.held("here", [room.pk]),
         presence.held("typing", [room.pk]),
         part.names if part else (),
     )
-    if part is None or not part.names_hold(names):
+    if part is None or not part.holds(seen):
         room, part = parts.made(room, variant, before=before, after=after)
     return room, part, people[room.pk]
 
@@ -398,19 +404,20 @@ def changes(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     With `quiet` a page asks whose socket has fallen silent: it is given a new one, and polls until that
     one speaks.
     """
-    found = room_or_404(request, slug)
+    found, membership = entered_or_404(request, slug)
     user = request.user
     presence.renew("here", [(found.pk, user.pk)], "poll", presence.POLL_LEASE)
-    swaps = changes_after(request, found) + _surroundings(request, found)
-    lost = request.GET.get("lost")
+    voice = _sanction(found, Standing.of(user, found, membership))
+    swaps = changes_after(request, found) + _surroundings(request, found, voice)
+    lost, again = request.GET.get("lost"), "again" in request.GET
     if lost:
         swaps += live(request)
     if "quiet" in request.GET or lost == SIGNED_OUT_PAGE:
         swaps += fragments.reconnect(found.slug, Variant.current())
-    if not swaps:
+    if not swaps and not again:
         return HttpResponse(status=204)
     response = HttpResponse(swaps)
-    if lost:
+    if lost or again:
         trigger_client_event(response, "resend", {"target": "#outbox"})
     return response
 
@@ -426,21 +433,31 @@ def changes_after(request: AuthenticatedHttpRequest, room: Room) -> str:
     return "".join(came.frames)
 
 
-def _surroundings(request: AuthenticatedHttpRequest, room: Room) -> str:
-    """People, who is writing and other rooms, if they differ from what the page has `seen`."""
+def _sanction(room: Room, standing: Standing) -> Sanction | None:
+    """What keeps the reader from writing in the room, if anything does."""
+    return room.sanction if standing.is_kept_quiet else None
+
+
+def _surroundings(request: AuthenticatedHttpRequest, room: Room, voice: Sanction | None) -> str:
+    """People, who is writing, other rooms, whether the reader may write and what was reported to them, if
+    these differ from what the page has `seen`."""
     variant = Variant.current()
     people = people_in(room.pk)
     mine = room_items(request.user)
     listed = any(item.pk == room.pk for item in mine)
     called = "" if listed else room.called_by(request.user)
     items = news.on_page(mine, room.pk, request.place.name, called)
-    digest = blake2s(repr((people, items)).encode(), digest_size=8).hexdigest()
+    reported = open_reports(request.user, mine)
+    shown = repr((people, items, voice, reported))
+    digest = blake2s(shown.encode(), digest_size=8).hexdigest()
     if request.GET.get("seen") == digest:
         return ""
     return (
         fragments.people(people.here, people.total, room.slug, variant)
         + fragments.typing(people.writing, variant)
         + items.as_html(variant)
+        + own.voice(voice, variant)
+        + own.reports(reported, variant)
         + fragments.seen(digest)
     )
 

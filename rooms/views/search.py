@@ -239,7 +239,7 @@ def _rooms(user: User) -> list[tuple[str, str]]:
 def _direct_names(user: User) -> dict[int, str]:
     """What each of the user's direct conversations is called for them."""
     return {
-        room: called(name for person, name in talkers.items() if person != user.pk)
+        room: called(look.name for person, look in talkers.items() if person != user.pk)
         for room, talkers in talkers_of(user).items()
     }
 

@@ -10,13 +10,15 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from rooms.forms import MemberForm, RoomSettingsForm
-from rooms.models import Membership, Room, RoomClosed, Standing
+from rooms.models import Membership, Room, RoomClosed, Standing, restriction
 from rooms.models.names import sort_key
 from rooms.models.permissions import demand
+from rooms.moderation_forms import RemovalForm
 from rooms.views.doors import entered_or_404
 
 if TYPE_CHECKING:
@@ -87,7 +89,14 @@ def change(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
         return _change(request, entered)
     room = entered.room
     writers = "moderators" if room.moderators_only else "everybody"
-    form = RoomSettingsForm(initial={"name": room.name, "topic": room.topic, "writers": writers})
+    form = RoomSettingsForm(
+        initial={
+            "name": room.name,
+            "topic": room.topic,
+            "writers": writers,
+            "slow_mode": room.slow_mode,
+        }
+    )
     return _settings(request, entered, form)
 
 
@@ -103,6 +112,8 @@ def _change(request: AuthenticatedHttpRequest, entered: Entered) -> HttpResponse
             moderators_only={"moderators": True, "everybody": False}.get(
                 form.cleaned_data["writers"]
             ),
+            slow_mode=form.cleaned_data["slow_mode"],
+            by=request.user,
         )
     except RoomClosed as closed:
         form.add_error(None, closed)
@@ -113,7 +124,12 @@ def _change(request: AuthenticatedHttpRequest, entered: Entered) -> HttpResponse
 def _settings(
     request: AuthenticatedHttpRequest, entered: Entered, form: RoomSettingsForm, status: int = 200
 ) -> HttpResponse:
-    context = {**entered._asdict(), "form": form, "members": entered.room.memberships.count()}
+    context = {
+        **entered._asdict(),
+        "form": form,
+        "members": entered.room.memberships.count(),
+        "address": request.build_absolute_uri(reverse("room", args=[entered.room.slug])),
+    }
     return render(request, "rooms/room_settings.html", context, status=status)
 
 
@@ -131,10 +147,27 @@ def archive(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     if change is None:
         raise BadRequest
     try:
-        change()
+        change(by=request.user)
     except RoomClosed as closed:
         context["error"] = closed.message
         return render(request, "rooms/room_archive.html", context, status=409)
+    return redirect("room", room.slug)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def make_private(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
+    """Close a room to all who do not belong to it, after saying what that means."""
+    room, _membership, standing = _entered(request, slug)
+    demand(standing.may_make_private)
+    context: dict[str, Any] = {"room": room, "members": room.memberships.count()}
+    if request.method == "GET":
+        return render(request, "rooms/room_private.html", context)
+    try:
+        room.make_private(by=request.user)
+    except RoomClosed as closed:
+        context["error"] = closed.message
+        return render(request, "rooms/room_private.html", context, status=409)
     return redirect("room", room.slug)
 
 
@@ -147,7 +180,7 @@ def members(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
         demand(entered.standing.may_add_people)
     form = MemberForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        entered.room.add(form.cleaned_data["username"])
+        entered.room.add(form.cleaned_data["username"], by=request.user)
         return redirect("members", entered.room.slug)
     memberships = entered.room.memberships.select_related("user")
     people = sorted(memberships, key=lambda each: (sort_key(each.user.name), each.pk))
@@ -172,12 +205,24 @@ def remove(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     member = _member_or_404(room, asked.get("user", ""))
     if member.user == request.user:
         return redirect("room-leave", room.slug)
-    if request.method == "GET":
-        theirs = Standing.of(member.user, room, member)
-        context = {"room": room, "member": member, "may_return": theirs.may_join}
-        return render(request, "rooms/member_remove.html", context)
-    room.remove(member.user)
-    return redirect("members", room.slug)
+    form = RemovalForm(request.POST if request.method == "POST" else None)
+    theirs = Standing.of(member.user, room, member)
+    may_keep_out = not theirs.may_manage and standing.may_moderate(member.user_id, member.user.role)
+    if form.is_valid():
+        reason = form.cleaned_data["reason"]
+        if form.cleaned_data["keep_out"]:
+            restriction.keep_out(room, member.user, by=request.user, reason=reason)
+        else:
+            room.remove(member.user, by=request.user, reason=reason)
+        return redirect("members", room.slug)
+    context = {
+        "room": room,
+        "member": member,
+        "may_return": theirs.may_join,
+        "may_keep_out": may_keep_out,
+        "form": form,
+    }
+    return render(request, "rooms/member_remove.html", context)
 
 
 @require_POST
@@ -190,7 +235,7 @@ def appoint(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     to = request.POST.get("to")
     if to not in {"moderator", "member"}:
         raise BadRequest
-    room.appoint(member.user, moderator=to == "moderator")
+    room.appoint(member.user, moderator=to == "moderator", by=request.user)
     member.refresh_from_db(fields=["is_moderator"])
     if to == "member" and member.is_moderator:
         messages.error(

@@ -16,8 +16,11 @@ from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.safestring import mark_safe
 
+from rooms.context import open_reports
+from rooms.live import own
+from rooms.live.fragments import Variant
 from rooms.live.moulds import Mould, gap
-from rooms.templatetags.pieces import catch_up, room_list
+from rooms.templatetags.pieces import catch_up, face, room_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -47,13 +50,13 @@ def around(place_name: str, inside: PlaceStanding) -> dict[str, Any]:
     user = {
         "is_authenticated": True,
         "pk": gap("reader"),
+        "scheme": gap("reader_scheme"),
         "name": gap("reader_name"),
         "username": gap("reader_username"),
-        "initials": gap("reader_initials"),
-        "hue": gap("reader_hue"),
     }
     return {
         "request": {"user": user},
+        "reader_face": gap("reader_face"),
         "place": {"name": place_name},
         "inside": inside,
         "csrf_token": gap("csrf_token"),
@@ -71,14 +74,15 @@ def about(
     notices = get_messages(request)
     return {
         "reader": user.pk,
+        "reader_scheme": user.scheme,
         "reader_name": user.name,
         "reader_username": user.username,
-        "reader_initials": user.initials,
-        "reader_hue": user.hue,
+        "reader_face": face(user),
         "csrf_token": get_token(request),
         "room_list": room_list(items, current),
         "direct_list": room_list(items, current, direct=True),
         "catch_up": catch_up(items),
+        "reports_link": own.reports_link(open_reports(user, items), Variant.current()),
         "current_room": current,
         "notices": mark_safe(render_to_string("_notices.html", {"messages": notices}))
         if notices

@@ -38,7 +38,7 @@ async def stream(request: AuthenticatedHttpRequest, slug: str) -> HttpResponseBa
     new = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else None
     if "wait" in request.GET:
         return render(request, "stream/plain_wait.html", {"new": new or ""})
-    reader = Reader(user.pk, request.session.session_key or "", Variant.current())
+    reader = Reader(user.pk, request.session.session_key or "", Variant.current(), user.scheme)
     response = StreamingHttpResponse(Stream(room.pk, room.slug, reader, new).pieces())
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"  # nginx would hold the rows back

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import reswap, retarget
 
-from ..context import room_items
-from ..live import fragments, news
+from ..context import open_reports, room_items
+from ..live import fragments, news, own
 from ..live.fragments import Variant
 from ..models import unread
 from ..models.attachment import files_of
@@ -177,9 +177,12 @@ def _news(request: AuthenticatedHttpRequest) -> HttpResponse:
     current = int(asked) if re.fullmatch(r"[0-9]{1,18}", asked) else 0
     items, variant = room_items(request.user), Variant.current()
     told = news.News(tuple(items), current, request.place.name)
-    if request.GET.get("seen") == told.digest:
+    reported = open_reports(request.user, items)
+    digest = told.digest if reported is None else f"{told.digest}.{reported}"
+    if request.GET.get("seen") == digest:
         return HttpResponse(status=204)
     catching_up = request.htmx.current_url_abs_path == reverse("unread")
     title = _tab_title(request, items) if catching_up else ""
-    follow = render_to_string("_follow.html", {"current_room": current or "", "seen": told.digest})
-    return HttpResponse(follow + told.beside(variant, title, catching_up=catching_up))
+    follow = render_to_string("_follow.html", {"current_room": current or "", "seen": digest})
+    beside = told.beside(variant, title, catching_up=catching_up)
+    return HttpResponse(follow + beside + own.reports(reported, variant))
