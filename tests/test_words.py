@@ -97,7 +97,7 @@ def _left(text: str, language: str, typed: list[str]) -> list[str]:
         text = SENTENCE.sub(" ", text)
     for each in typed:
         if each in text:  # whole words, so that nothing is taken out of others
-            text = re.sub(rf"(?<!\w){re.escape(each)}(?!\w)", " ", text)
+            text = re.sub(rf"(?<![A-Za-z]){re.escape(each)}(?![A-Za-z])", " ", text)
     if language == BACKWARDS and ARABIC.search(text):
         return []  # a library's own sentence
     known = {*NAMES.split(), "https"}
@@ -177,7 +177,9 @@ WRONG = {
 
 @pytest.mark.parametrize("language", [CHINESE, BACKWARDS])
 @pytest.mark.django_db(transaction=True)
-def test_every_word_of_every_page_is_translated(language: str) -> None:
+def test_every_word_of_every_page_is_translated(language: str, pytestconfig: pytest.Config) -> None:
+    if pytestconfig.option.stack == "full":
+        pytest.skip("Every database says the same.")
     found: dict[str, list[str]] = {}
     seen = 0
 
