@@ -6,6 +6,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
 # The proxy comes through /data to its static files and may list nothing.
 RUN useradd --system roomful && install -d -o roomful -g roomful -m 0711 /data
 COPY manage.py .
+COPY locale locale
 COPY project project
 COPY rooms rooms
 COPY static static

@@ -1,4 +1,5 @@
 # make run: start Roomful. make test: all tests. make check: formatter, linter, types, migrations.
+# make messages: bring the translations up to date with the sources, and name what is left to translate.
 # make test-faults: what people see while servers are killed and services fail, some minutes more.
 # make pictures: take those of the documentation anew, after a change of what they show.
 # make bench: measure it beside others, half an hour; make bench PART=fanout: one part of that.
@@ -10,7 +11,7 @@ VENV ?= .venv
 INSTALLED = $(VENV)/.installed
 INSTALLED_FOR_TESTS = $(VENV)/.installed-for-tests
 
-.PHONY: run test test-faults check coverage bench pictures
+.PHONY: run test test-faults check messages coverage bench pictures
 
 run: $(INSTALLED)
 	@exec $(VENV)/bin/python manage.py serve --prepare
@@ -47,6 +48,9 @@ check: $(INSTALLED_FOR_TESTS)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python manage.py makemigrations --check --dry-run
 	$(VENV)/bin/python manage.py check --deploy
+
+messages: $(INSTALLED_FOR_TESTS)
+	@$(VENV)/bin/python -m tests.messages
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

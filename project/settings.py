@@ -8,7 +8,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-from project import environment, providers
+from project import environment, providers, pseudo_language
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -317,6 +317,9 @@ _cookie = "__Host-roomful_" if HTTPS else "roomful_"
 SESSION_COOKIE_NAME = f"{_cookie}session"
 CSRF_COOKIE_NAME = f"{_cookie}csrf"
 LANGUAGE_COOKIE_NAME = "roomful_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60  # seconds
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 
 # Where the site for operators is, "" for nowhere.
 ADMIN_PATH = environment.path("ADMIN_PATH", "admin/")
@@ -437,10 +440,16 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
 # Language and time.
 
-LANGUAGES = [("en", "English")]
+# Each by its own name. `make messages` looks after the catalogues, see docs/translating.md.
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+if environment.flag("PSEUDO_LANGUAGE"):
+    _pseudo = DATA_DIR / "pseudo-locale"
+    pseudo_language.write(_pseudo, BASE_DIR / "locale/zh_Hans/LC_MESSAGES/django.mo")
+    LANGUAGES.append((pseudo_language.CODE, pseudo_language.NAME))
+    LOCALE_PATHS.append(_pseudo)
 # Not the variable LANGUAGE: that one is gettext's, and many desktops set it to a list of locales.
 LANGUAGE_CODE = environment.choice("LANGUAGE_CODE", "en", [code for code, _ in LANGUAGES])
-LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_THOUSAND_SEPARATOR = False
 TIME_ZONE = environment.time_zone("TIME_ZONE", "UTC")

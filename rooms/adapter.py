@@ -13,18 +13,21 @@ from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.internal.templatekit import get_entrance_context_data
 from allauth.core import context as allauth_context
 from allauth.core.exceptions import ImmediateHttpResponse
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.db import transaction
 from django.shortcuts import redirect, render, resolve_url
-from django.utils.translation import gettext
+from django.utils import translation
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from rooms.browsers import note_browser
 from rooms.edge import address_of
 from rooms.models import Ban, Invitation, Place, Room, Standing, Token, announcements
 from rooms.models.invitation import InvitationOver
+from rooms.models.language import spoken
 from rooms.models.people import lift_bans_that_are_over
 
 if TYPE_CHECKING:
@@ -103,6 +106,8 @@ class AccountAdapter(DefaultAccountAdapter):
         """The account, in the rooms that it begins in, and the invitation counted. Raises
         `InvitationOver` where one would be needed and is no more."""
         user.display_name = form.cleaned_data.get("display_name", "")
+        # Chosen before, where one signs in; a browser's own may be another one's tomorrow.
+        user.language = spoken(request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME))
         with transaction.atomic():
             invitation = self._used_invitation(request)
             if invitation is not None:
@@ -170,6 +175,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def login(self, request: HttpRequest, user: User) -> None:
         super().login(request, user)
+        user.note_language(get_language())
         note_browser(request)
         session: Any = request.session
         session.address = address_of(request)
@@ -204,9 +210,15 @@ class AccountAdapter(DefaultAccountAdapter):
         return f"{place.name if place else 'Roomful'}: {subject}"
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """A mail server that does not answer fails nothing but the mail."""
+        """In the language of whom it is for, if they chose one. A mail server that does not answer fails
+        nothing but the mail."""
+        user = context.get("user")
+        language = spoken(user.language) if user is not None else ""
         try:
-            super().send_mail(template_prefix, email, {**context, "place": Place.objects.first()})
+            with translation.override(language or get_language()):
+                super().send_mail(
+                    template_prefix, email, {**context, "place": Place.objects.first()}
+                )
         except OSError as error:  # what smtplib raises is one, too
             logger.error("mail %s not sent: %s: %s", template_prefix, type(error).__name__, error)  # noqa: TRY400
             if template_prefix in AWAITED_MAIL:

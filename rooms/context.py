@@ -9,6 +9,7 @@ from django.utils.functional import SimpleLazyObject
 from .models import Place, PlaceStanding, User, unread
 from .models.direct import called, talkers_of
 from .models.membership import Level
+from .models.names import sort_key
 from .models.permissions import MODERATES, RUNS_PLACE
 from .models.reading import rooms_of
 from .models.report import open_for
@@ -104,7 +105,7 @@ def arranged(items: Sequence[RoomItem], reader: int, talkers: Talkers) -> list[R
     """A reader's list of `items`, which come with what was active last first: the rooms by name, then
     their direct conversations as they come, called as the reader calls them."""
     rooms = [item for item in items if not item.direct]
-    rooms.sort(key=lambda item: (item.name.casefold(), item.pk))
+    rooms.sort(key=lambda item: (sort_key(item.name), item.pk))
     direct = [_called(item, reader, talkers.get(item.pk, {})) for item in items if item.direct]
     return rooms + direct
 

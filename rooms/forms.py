@@ -23,8 +23,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.functional import lazy
 from django.utils.html import format_html
-from django.utils.translation import get_language_info, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 
 from rooms.adapter import EMAIL_LENGTH
 from rooms.models import Place, Role, Room, User
@@ -45,16 +45,16 @@ TOPIC_LENGTH = 200
 
 # Continents and oceans of the time zone database. Its other names are kept for old systems only.
 REGIONS = (
-    "Africa",
-    "America",
-    "Antarctica",
-    "Arctic",
-    "Asia",
-    "Atlantic",
-    "Australia",
-    "Europe",
-    "Indian",
-    "Pacific",
+    gettext_noop("Africa"),
+    gettext_noop("America"),
+    gettext_noop("Antarctica"),
+    gettext_noop("Arctic"),
+    gettext_noop("Asia"),
+    gettext_noop("Atlantic"),
+    gettext_noop("Australia"),
+    gettext_noop("Europe"),
+    gettext_noop("Indian"),
+    gettext_noop("Pacific"),
 )
 
 
@@ -298,15 +298,12 @@ class ProfileForm(forms.Form):
         kept = self.initial.get("time_zone", "")
         if kept and kept not in offered:
             usual.append((kept, kept))  # an old name that was stored once stays possible
-        self._choices("time_zone", [*usual, *zones])
+        self._choices("time_zone", [*usual, *((_(region), group) for region, group in zones)])
         self._choices(
             "language",
             [
                 ("", _("As the browser asks")),
-                *(
-                    (code, get_language_info(code)["name_local"])
-                    for code, _name in settings.LANGUAGES
-                ),
+                *settings.LANGUAGES,
             ],
         )
 

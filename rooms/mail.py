@@ -110,7 +110,7 @@ def made(
     user: User, address: str, gathered: Gathered, connection: BaseEmailBackend | None = None
 ) -> EmailMultiAlternatives:
     """The mail, in the language and the time zone of whom it is for."""
-    language = user.language or settings.LANGUAGE_CODE
+    language = user.reads
     zone = user.time_zone or settings.TIME_ZONE
     with translation.override(language), timezone.override(zone):
         place = Place.objects.get()

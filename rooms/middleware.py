@@ -24,6 +24,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from rooms.api import problems
 from rooms.models import Place, reading
+from rooms.models.language import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,7 +135,7 @@ def _reading_as(user: User | AnonymousUser) -> Iterator[str]:
         yield ""
         return
     # Both were valid when they were stored; since then, the system may know fewer of them.
-    language = user.language if user.language in dict(settings.LANGUAGES) else ""
+    language = spoken(user.language)
     with ExitStack() as until_answered:
         if language:
             until_answered.enter_context(translation.override(language))

@@ -15,6 +15,7 @@ from .views import (
     installing,
     invitations,
     keeping,
+    languages,
     leaving,
     look,
     menu,
@@ -45,6 +46,7 @@ from .views import (
 urlpatterns = [
     path("", directory.home, name="home"),
     path("setup/", place.set_up, name="setup"),
+    path("language/", languages.choose, name="language"),
     path("place/", place.change, name="place"),
     path("place/data/", keeping.of_place, name="place-data"),
     path("place/people/", people.people, name="people"),

@@ -24,7 +24,7 @@ VARIABLES = """
     GITLAB_CLIENT_ID GITLAB_CLIENT_SECRET GITLAB_URL GOOGLE_CLIENT_ID GOOGLE_CLIENT_SECRET HOST
     JWT_SECRETS LANGUAGE_CODE LOG_FORMAT LOG_LEVEL METRICS_TOKEN OIDC_CLIENT_ID
     OIDC_CLIENT_SECRET OIDC_NAME OIDC_SERVER_URL PORT POSTS_AT_ONCE POSTS_PER_MINUTE PROCESSES
-    REDIS_URL SECRET_KEY SESSION_DAYS SITE_URL TIME_ZONE TRUST_PROXY WORKER
+    PSEUDO_LANGUAGE REDIS_URL SECRET_KEY SESSION_DAYS SITE_URL TIME_ZONE TRUST_PROXY WORKER
 """.split()  # noqa: SIM905  # shorter than a line for each
 
 # Databases wait for the disk; in memory the tests take a fraction of the time.
@@ -53,6 +53,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     folder = tempfile.mkdtemp(prefix="roomful-test-")
     early_config.stash[folder_key] = folder
     os.environ["DATA_DIR"] = folder
+    os.environ["PSEUDO_LANGUAGE"] = "on"
     os.environ["POSTS_PER_MINUTE"] = "0"  # tests do in a second what people do in an hour
     # With pytest-xdist each worker has a stack of its own, and who only hands out the tests needs none.
     only_hands_out = early_config.known_args_namespace.numprocesses and not os.environ.get(

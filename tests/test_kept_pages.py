@@ -312,11 +312,11 @@ def test_a_page_is_signed_with_its_readers_name(
     bob.change_profile(display_name="Bob <b>", time_zone="", language="")
     for _ in range(2):
         page = look(bob_client, open_room)
-        assert "Bob &lt;b&gt;</b> <small>@bob</small>" in page
+        assert "Bob &lt;b&gt;</b> <small><bdi>@bob</bdi></small>" in page
         assert f"?v={bob.pk}" in page
         assert reverse("place") not in page
         page = look(alice_client, open_room)
-        assert "Alice Archer</b> <small>@alice</small>" in page
+        assert "Alice Archer</b> <small><bdi>@alice</bdi></small>" in page
         assert f"?v={alice.pk}" in page
         assert reverse("place") in page, "the owner's own menu"
 

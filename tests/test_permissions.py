@@ -215,6 +215,7 @@ GET   notifications           ++++>>  ++++>>
 POST  notifications           ++++>>  ++++>>
 GET   unsubscribe             ++++++  ++++++
 POST  unsubscribe             ++++++  ++++++
+POST  language                ++++++  ++++++
 POST  picture                 ++++>>  ++++>>
 GET   status                  ++++>>  ++++>>
 POST  status                  ++++>>  ++++>>
@@ -455,6 +456,7 @@ REQUESTS = {
     "invitation-qr": of_invitation,
     "invitation-revoke": of_invitation,
     "invited": Request(lambda scene, _who: [scene.invitation.token]),
+    "language": with_form(language="zh-hans"),
     "profile": with_form(display_name="Otherwise"),
     "picture": with_form(no_picture="1"),
     "status": with_form(emoji="🌴", text="otherwise"),

@@ -68,6 +68,7 @@ WRONG = [
     ("PORT", "٨٠", '"٨٠"', "from 0 to 65535"),
     ("PROCESSES", "0", '"0"', "from 1 to 1000"),
     ("PROCESSES", "2", '"2"', "REDIS_URL"),
+    ("PSEUDO_LANGUAGE", "perhaps", '"perhaps"', "on or off"),
     ("REDIS_URL", f"http://me:{SECRET}@redis", '"http:…"', "redis://"),
     ("REDIS_URL", f"redis://me:{SECRET}@redis/zero", '"redis:…"', "redis://"),
     ("REDIS_URL", f"redis://me:pass:{SECRET}", '"redis:…"', "redis://"),

@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from .. import metrics
 from ..bearers import CredentialRefused, Holder, bearer_in, holder_of
 from ..models import MessageRefused, Room, TryLater, User, announcements, entrance
+from ..models.language import spoken
 from ..saying import say
 from ..sessions import SessionStore, reader_of
 from . import fragments, parts, presence
@@ -74,7 +75,7 @@ def variant_of(user: User, scope: dict[str, Any]) -> Variant:
         COOKIES=scope.get("cookies", {}),
         META={"HTTP_ACCEPT_LANGUAGE": headers.get(b"accept-language", b"").decode("latin-1")},
     )
-    language = user.language or translation.get_language_from_request(request)  # type: ignore[arg-type]
+    language = spoken(user.language) or translation.get_language_from_request(request)  # type: ignore[arg-type]
     return Variant(language, user.time_zone or settings.TIME_ZONE)
 
 
@@ -172,7 +173,9 @@ class RoomConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            await self._answer(text_data)
+            # what is refused is refused in the language of the page
+            with self.reader.variant.active():
+                await self._answer(text_data)
         except TooSlow:  # it asks, and does not take the answers
             metrics.TOO_SLOW.inc()
             self.end(TRY_AGAIN_LATER)
@@ -270,7 +273,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
         if not self.may_write:
             raise MessageRefused(_("This token is for reading alone."), code="scope")
         room = Room(pk=self.room_id, slug=self.slug)
-        with self.reader.variant.active():  # a refusal may name a moment
+        with self.reader.variant.active():  # which no thread takes over from another
             return say(room, self.user, text, key, reply=reply).number
 
     # What goes (the hub calls these)

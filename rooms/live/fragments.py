@@ -27,7 +27,7 @@ from django.utils.formats import date_format
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from ..models import Row
 from ..models.user import FACE_HUES, initials
@@ -232,15 +232,16 @@ def _named_first(reaction: Reaction) -> str:
     if reaction.total > len(reaction.names):
         names = names[:-1]
     others = reaction.total - len(names)
+    between = pgettext("between names", ", ")
     if not names:
         return ngettext("%(others)s person", "%(others)s people", others) % {"others": others}
     if others:
         sentence = ngettext(
             "%(first)s and %(others)s more", "%(first)s and %(others)s more", others
         )
-        return sentence % {"first": ", ".join(names), "others": others}
+        return sentence % {"first": between.join(names), "others": others}
     *first, last = names
-    both = {"first": ", ".join(first), "last": last}
+    both = {"first": between.join(first), "last": last}
     return _("%(first)s and %(last)s") % both if first else last
 
 

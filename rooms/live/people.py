@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Exists, OuterRef
 
 from ..models import Membership, Message, Room
+from ..models.names import sort_key
 from ..models.reading import seen_of
 from . import fragments, presence
 from .connections import People
@@ -77,4 +78,4 @@ def shown_in(user: int, rooms: Collection[int]) -> tuple[Look | None, set[int]]:
 
 def _listed(users: Iterable[int], seen: Mapping[int, Seen]) -> tuple[fragments.Person, ...]:
     found = (_person(user, seen[user]) for user in users if user in seen)
-    return tuple(sorted(found, key=lambda person: (person.name.casefold(), person.pk)))
+    return tuple(sorted(found, key=lambda person: (sort_key(person.name), person.pk)))

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from .acquaintances import people_visible_to
 from .membership import Membership
-from .names import line_of, words_of
+from .names import line_of, sort_key, words_of
 from .prepared import Prepared
 from .user import Look, User
 
@@ -43,7 +43,7 @@ def new_slug() -> str:
 
 def called(others: Iterable[str]) -> str:
     """What a conversation is called for the one who talks there with these `others`."""
-    return ", ".join(sorted(others, key=str.casefold)) or _("Notes to yourself")
+    return ", ".join(sorted(others, key=sort_key)) or _("Notes to yourself")
 
 
 Talkers = dict[int, dict[int, Look]]  # conversations, and who is in each

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from . import audit
+from .names import sort_key
 from .permissions import INVITES, Role
 from .restriction import is_kept_out
 from .room import Room
@@ -132,7 +133,7 @@ class Invitation(models.Model):
         """The rooms that it leads into: those of them that are in use, and that whoever made it still
         sees, by name."""
         found = Room.objects.visible_to(self.created_by).filter(invitations=self, archived_at=None)
-        return sorted(found, key=lambda room: (room.name.casefold(), room.pk))
+        return sorted(found, key=lambda room: (sort_key(room.name), room.pk))
 
     def use(self) -> None:
         """Count one who comes by it. In a transaction that lets them in, too: whoever waits for its last

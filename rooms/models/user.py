@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import faces
 from . import announcements
+from .language import languages, spoken
 from .names import NameWords
 from .permissions import Role
 
@@ -90,7 +91,7 @@ class User(AbstractUser):
         _("language"),
         max_length=16,
         blank=True,
-        choices=settings.LANGUAGES,
+        choices=languages,
         help_text=_("As the browser asks if you leave it empty."),
     )
     sound = models.CharField(
@@ -101,6 +102,14 @@ class User(AbstractUser):
         default="",
         db_default="",
         help_text=_("What open pages play a sound for."),
+    )
+    last_language = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text=_("Of the page on which they last signed in."),
     )
     scheme = models.CharField(
         _("look"), max_length=8, choices=Scheme, blank=True, default="", db_default=""
@@ -160,6 +169,18 @@ class User(AbstractUser):
         """Have open pages play a sound for this from now on."""
         self.sound = sound
         self.save(update_fields=["sound"])
+
+    @property
+    def reads(self) -> str:
+        """The language to write to this person in while they are not here: the one that they chose, else
+        the one that they had before them."""
+        return spoken(self.language) or spoken(self.last_language) or settings.LANGUAGE_CODE
+
+    def note_language(self, language: str | None) -> None:
+        """They signed in on a page in this language."""
+        if self.last_language != (language or ""):
+            self.last_language = language or ""
+            self.save(update_fields=["last_language"])
 
     def change_look(self, scheme: str) -> None:
         """Their next pages look so."""

@@ -9,6 +9,7 @@ from django import template
 from django.conf import settings
 
 from rooms import forms
+from rooms.models.language import languages
 
 if TYPE_CHECKING:
     from allauth.socialaccount.providers.base import Provider
@@ -23,6 +24,11 @@ ORDER = ["oidc", "github", "gitlab", "google"]  # a place's own provider first
 def password_help() -> str:
     """How a new password must be, in a sentence."""
     return forms.password_help()
+
+
+# Unlike Django's own tag, which names languages in the one that the page is in: nobody looks for
+# theirs under another's name.
+register.simple_tag(languages, name="languages")
 
 
 @register.simple_tag

@@ -26,6 +26,7 @@ from rooms.live.fragments import Variant
 from rooms.live.moulds import gap
 from rooms.models import Membership, Room, unread
 from rooms.models.direct import talkers_of
+from rooms.models.names import sort_key
 from rooms.models.permissions import demand
 from rooms.models.reading import rooms_visible_to
 from rooms.views import shell
@@ -119,7 +120,7 @@ def read_directory(user: User, query: str = "", *, archived: bool = False) -> Di
     ]
     visible = sorted(
         (room for room in all_visible if not room.direct),
-        key=lambda room: (room.name.casefold(), room.pk),
+        key=lambda room: (sort_key(room.name), room.pk),
     )
     in_use = [room for room in visible if not room.archived]
     put_away = [room for room in visible if room.archived]

@@ -21,6 +21,7 @@ from rooms.context import inside_of
 from rooms.forms import InvitationForm
 from rooms.models import Invitation, Place, Room, Standing, User
 from rooms.models.invitation import InvitationOver
+from rooms.models.names import sort_key
 from rooms.models.permissions import demand
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _rooms_for_newcomers(user: User) -> list[Room]:
     found = [
         room for room in rooms if Standing.of(user, room, belonging.get(room.pk)).may_add_people
     ]
-    return sorted(found, key=lambda room: (room.name.casefold(), room.pk))
+    return sorted(found, key=lambda room: (sort_key(room.name), room.pk))
 
 
 def _shown(request: HttpRequest, invitation: Invitation, named: set[int]) -> dict[str, object]:
@@ -76,7 +77,7 @@ def _shown(request: HttpRequest, invitation: Invitation, named: set[int]) -> dic
     return {
         "invitation": invitation,
         "link": _link(request, invitation),
-        "rooms": sorted(rooms, key=lambda room: room.name.casefold()),
+        "rooms": sorted(rooms, key=lambda room: sort_key(room.name)),
         "other_rooms": len(invitation.rooms.all()) - len(rooms),
     }
 

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -58,6 +59,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
         return redirect("account_login")
     setup_user_email(request, owner, [])
     login(request, owner, backend=settings.AUTHENTICATION_BACKENDS[0])
+    owner.note_language(get_language())
     note_browser(request)
     return redirect("room", room.slug)
 

@@ -28,9 +28,11 @@ from rooms.live import fragments
 from rooms.live.fragments import Variant
 from rooms.models import Profile, Room, User
 from rooms.models.acquaintances import faces_visible_to, people_visible_to
+from rooms.models.names import sort_key
 from rooms.profile_forms import PROPOSED, StatusForm, WholeProfileForm
 from rooms.text import lines_to_html
 from rooms.views.doors import reader_required
+from rooms.views.languages import browsers_language, remember
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,7 +95,7 @@ def _about(person: User, reader: User) -> dict[str, Any]:
     common = Room.objects.filter(archived_at=None, direct=False, memberships__user=person)
     if person != reader:
         common = common.filter(pk__in=reader.memberships.values("room"))
-    rooms = sorted(common, key=lambda room: (room.name.casefold(), room.pk))
+    rooms = sorted(common, key=lambda room: (sort_key(room.name), room.pk))
     zone = person.time_zone or timezone.get_default_timezone_name()
     return {
         "person": person,
@@ -159,9 +161,11 @@ def profile(request: AuthenticatedHttpRequest) -> HttpResponse:
     form = WholeProfileForm(*_sent(request), initial=kept)
     if form.is_valid():
         _change(user, told, form.cleaned_data, without_picture="no_picture" in request.POST)
-        with translation.override(user.language or translation.get_language()):
+        with translation.override(user.language or browsers_language(request)):
             messages.success(request, _("Saved."))
-        return redirect("profile")
+        response = redirect("profile")
+        remember(response, user.language)
+        return response
     context = {"form": form, "picture_limit": faces.limit() // 1_000_000}
     return render(request, "rooms/profile.html", context)
 

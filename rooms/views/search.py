@@ -25,6 +25,7 @@ from rooms.models import Membership, Room, User
 from rooms.models.attachment import files_of
 from rooms.models.direct import called, talkers_of
 from rooms.models.mentions import mentions_of
+from rooms.models.names import sort_key
 from rooms.models.reading import rooms_visible_to
 from rooms.models.searching.matches import SearchTooLong
 from rooms.models.searching.query import QUERY_LENGTH, parsed
@@ -233,7 +234,7 @@ def _rooms(user: User) -> list[tuple[str, str]]:
     last."""
     rooms = sorted(
         rooms_visible_to(user),
-        key=lambda room: (room.direct, room.last_read is None, room.name.casefold()),
+        key=lambda room: (room.direct, room.last_read is None, sort_key(room.name)),
     )[:ROOMS]
     direct = _direct_names(user) if any(room.direct for room in rooms) else {}
     return [(room.slug, direct.get(room.pk) or room.name) for room in rooms]

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from rooms.forms import MemberForm, RoomSettingsForm
 from rooms.models import Membership, Room, RoomClosed, Standing, restriction
+from rooms.models.names import sort_key
 from rooms.models.permissions import demand
 from rooms.moderation_forms import RemovalForm
 from rooms.views.doors import entered_or_404
@@ -182,7 +183,7 @@ def members(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
         entered.room.add(form.cleaned_data["username"], by=request.user)
         return redirect("members", entered.room.slug)
     memberships = entered.room.memberships.select_related("user")
-    people = sorted(memberships, key=lambda each: (each.user.name.casefold(), each.pk))
+    people = sorted(memberships, key=lambda each: (sort_key(each.user.name), each.pk))
     context = {
         **entered._asdict(),
         "name": entered.room.called_by(request.user),

@@ -69,7 +69,7 @@ def provider(stopped_provider: OpenIDProvider) -> OpenIDProvider:
 
 @pytest.fixture(scope="session")
 def server(stopped_provider: OpenIDProvider) -> Iterator[Roomful]:
-    variables = stopped_provider.variables_of_roomful
+    variables = {**stopped_provider.variables_of_roomful, "PSEUDO_LANGUAGE": "on"}
     roomful = Roomful(Path(settings.DATA_DIR), PORT=str(settings.PORT), **variables)
     roomful.start()
     yield roomful

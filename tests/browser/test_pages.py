@@ -897,7 +897,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
         "not-replying", "poller", "pasted", "message-reply", "message-pin", "changes", "token-revoke",
         "preview-picture", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
         "file", "thumbnail", "files-of-plain", "export-file", "person-claim",
-        "invitation-qr", "member-moderator", "news", "unread-read",
+        "invitation-qr", "member-moderator", "news", "unread-read", "language",
         "face", "portrait", "picture",
         "sessions-end", "member-return", "report-close",
     }  # fmt: skip
