@@ -823,7 +823,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
         "file", "thumbnail", "files-of-plain",
         "invitation-qr", "member-moderator", "news", "unread-read",
         "face", "portrait", "picture",
-        "sessions-end",
+        "sessions-end", "member-return", "report-close",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
