@@ -6,7 +6,9 @@ shows that they are there and who belongs to them, of direct conversations nothi
 which somebody proves who they are is shown, has an address or is searched.
 """
 
-from . import machinery, moderation, people, place, rooms
+from . import machinery, moderation, people, place, rooms, words
 from .site import operators
 
-__all__ = ["machinery", "moderation", "operators", "people", "place", "rooms"]
+__all__ = ["machinery", "moderation", "operators", "people", "place", "rooms", "words"]
+
+words.called()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextInputWidget
+from django.utils.translation import gettext_lazy
 
 from rooms.forms import NAME_LENGTH, LineField
 from rooms.models import Place
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 
 class PlaceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
-    name = LineField(max_length=NAME_LENGTH, widget=AdminTextInputWidget)
+    name = LineField(
+        label=gettext_lazy("Name"), max_length=NAME_LENGTH, widget=AdminTextInputWidget
+    )
 
     class Meta:
         model = Place

@@ -28,10 +28,19 @@ NOT_SHOWN = gettext_lazy("(not shown: the room is private)")
 
 
 class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type checkers alone
-    name = LineField(max_length=NAME_LENGTH, widget=AdminTextInputWidget)
-    topic = LineField(max_length=TOPIC_LENGTH, required=False, widget=AdminTextInputWidget)
+    name = LineField(
+        label=gettext_lazy("Name"), max_length=NAME_LENGTH, widget=AdminTextInputWidget
+    )
+    topic = LineField(
+        label=gettext_lazy("Topic"),
+        max_length=TOPIC_LENGTH,
+        required=False,
+        widget=AdminTextInputWidget,
+    )
     archived = forms.BooleanField(
-        required=False, help_text=gettext_lazy("It can be read, and nothing changes in it.")
+        label=gettext_lazy("archived"),
+        required=False,
+        help_text=gettext_lazy("It can be read, and nothing changes in it."),
     )
 
     class Meta:

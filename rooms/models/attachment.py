@@ -80,10 +80,12 @@ class Attachment(models.Model):
     message = models.ForeignKey(
         "Message", models.CASCADE, null=True, related_name="attachments", db_index=False
     )
-    key = models.CharField(max_length=64, help_text=_("Of the composer that it was chosen in."))
+    key = models.CharField(
+        max_length=64, help_text=gettext_lazy("Of the composer that it was chosen in.")
+    )
     name = models.CharField(max_length=NAME_LENGTH)
-    type = models.CharField(max_length=100, help_text=_("By what is in it."))
-    size = models.PositiveBigIntegerField(help_text=_("Bytes."))
+    type = models.CharField(max_length=100, help_text=gettext_lazy("By what is in it."))
+    size = models.PositiveBigIntegerField(help_text=gettext_lazy("Bytes."))
     width = models.PositiveIntegerField(default=0)
     height = models.PositiveIntegerField(default=0)
     path = models.CharField(max_length=64, unique=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from ..text import links
 from . import announcements, audit, posting, reactions
@@ -177,12 +177,18 @@ class Message(models.Model):
 
     room = models.ForeignKey("Room", models.CASCADE, related_name="messages")
     number = models.PositiveBigIntegerField()
-    version = models.PositiveBigIntegerField(help_text=_("Room.version when it last changed."))
-    posted_version = models.PositiveBigIntegerField(help_text=_("Room.version when it was posted."))
+    version = models.PositiveBigIntegerField(
+        help_text=gettext_lazy("Room.version when it last changed.")
+    )
+    posted_version = models.PositiveBigIntegerField(
+        help_text=gettext_lazy("Room.version when it was posted.")
+    )
     author = models.ForeignKey(User, models.PROTECT, related_name="messages")
     body = models.TextField(blank=True)
     key = models.CharField(max_length=64)
-    posted_digest = models.CharField(max_length=32, help_text=_("Of the text as it was posted."))
+    posted_digest = models.CharField(
+        max_length=32, help_text=gettext_lazy("Of the text as it was posted.")
+    )
     created_at = models.DateTimeField(default=timezone.now)
     edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
@@ -192,11 +198,12 @@ class Message(models.Model):
     # What its row shows of its files, as JSON; most have none.
     files = models.TextField(blank=True, default="", db_default="")
     previews = models.JSONField(
-        null=True, help_text=_("What is shown of its links, and of which links nothing is to be.")
+        null=True,
+        help_text=gettext_lazy("What is shown of its links, and of which links nothing is to be."),
     )
     preview_pictures = models.ManyToManyField(PreviewPicture, related_name="shown_in")
     reactions: models.JSONField[Stored | None, Stored | None] = models.JSONField(
-        null=True, help_text=_("[[emoji, [user, …]], …], see `reactions.py`.")
+        null=True, help_text=gettext_lazy("[[emoji, [user, …]], …], see `reactions.py`.")
     )
 
     reply_to = models.ForeignKey(
@@ -208,17 +215,19 @@ class Message(models.Model):
         null=True,
         related_name="threaded",
         db_index=False,
-        help_text=_("The message that began it, of each reply in it."),
+        help_text=gettext_lazy("The message that began it, of each reply in it."),
     )
     replies = models.PositiveIntegerField(
-        default=0, db_default=0, help_text=_("In the thread that it began, but for deleted ones.")
+        default=0,
+        db_default=0,
+        help_text=gettext_lazy("In the thread that it began, but for deleted ones."),
     )
 
     pinned_at = models.DateTimeField(null=True)
     removal = models.CharField(  # noqa: DJ001  # a moderator need not say why
         max_length=audit.REASON_LENGTH,
         null=True,
-        help_text=_("Why a moderator removed it; none if nobody did."),
+        help_text=gettext_lazy("Why a moderator removed it; none if nobody did."),
     )
 
     repeated = False  # whether the form that posted it had done so before
