@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from allauth.mfa.models import Authenticator
 from django.db import models, transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from . import announcements, audit
 from .permissions import RUNS_PLACE, PlaceStanding, Role, demand
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Requirement(models.TextChoices):
     """Of whom the place wants a second factor."""
 
-    NOBODY = "nobody", gettext_lazy("Nobody")
+    NOBODY = "nobody", pgettext_lazy("of whom a second factor is wanted", "Nobody")
     RUNNERS = "runners", gettext_lazy("Whoever runs the place")
     EVERYBODY = "everybody", gettext_lazy("Everybody")
 
