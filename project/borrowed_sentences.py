@@ -8,6 +8,7 @@ from django.utils.translation import gettext_noop, ngettext_lazy, pgettext_lazy
 SENTENCES = (
     gettext_noop("Email"),
     gettext_noop("Enter a valid email address."),
+    gettext_noop("Use authenticator app or code"),
     ngettext_lazy(
         "This password is too short. It must contain at least %d character.",
         "This password is too short. It must contain at least %d characters.",

@@ -67,7 +67,9 @@ def _sentence(function: str, arguments: list[str]) -> Sentence | None:
 
 
 def in_python(source: str) -> Iterator[Sentence]:
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    tree = ast.parse(source)
+    yield from _of_api(tree)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for node in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
         function = node.func
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
@@ -78,6 +80,17 @@ def in_python(source: str) -> Iterator[Sentence]:
             texts.append(argument.value)
         if sentence := _sentence(name, texts):
             yield sentence
+
+
+def _of_api(tree: ast.Module) -> Iterator[Sentence]:
+    """What the page about the API says of an operation: its summary, and the docstring of its view. The
+    page asks for their translations itself."""
+    for view in (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)):
+        for decorator in view.decorator_list:
+            name = getattr(getattr(decorator, "func", None), "id", "")
+            if isinstance(decorator, ast.Call) and name == "operation":
+                said = [ast.literal_eval(decorator.args[1]), ast.get_docstring(view) or ""]
+                yield from (Sentence(None, (" ".join(text.split()),)) for text in said if text)
 
 
 def in_template(source: str) -> Iterator[Sentence]:

@@ -101,8 +101,18 @@ b = ngettext("%s thing", "%s things", n)
 c = pgettext_lazy("a month", "May")
 d = _(name), other("no sentence"), f(x)(y)
 e = translation.gettext("by its module")
+class View:
+    @operation("say", "Say something", tag="messages")
+    def post(self):
+        '''Once
+        and again.'''
+    @operation("look", "Look", tag="messages")
+    def get(self): pass
 """
     assert list(in_python(source)) == [
+        Sentence(None, ("Say something",)),
+        Sentence(None, ("Once and again.",)),
+        Sentence(None, ("Look",)),
         Sentence(None, ("one and the rest",)),
         Sentence(None, ("%s thing", "%s things")),
         Sentence("a month", ("May",)),

@@ -37,13 +37,16 @@ if TYPE_CHECKING:
 CHINESE = "zh-hans"
 ARABIC = re.compile("[\u0600-\u06ff]")
 WORDS = re.compile(r"[A-Za-z]{2,} ")
+MENTION = re.compile(r"@\w+|\b\w+(?:\.\w+){2,}")
 LATIN = re.compile(r"[A-Za-z]{2,}")
 SENTENCE = re.compile(f"{TURN}.*?{TURN_BACK}", re.DOTALL)
 
 # Names of things that are called so in every language.
 NAMES = """
-    Roomful Markdown JavaScript Chrome Edge Safari Firefox iPhone iPad Mac Android Cookie QR UTC English
-    Alt Shift Control Option Tab Enter Esc MB KB PDF PNG MP MP3 MP4 GB from me lobby bob
+    Roomful Markdown JavaScript Chrome Edge Safari Firefox iPhone iPad Mac Android Cookie QR UTC
+    English Alt Shift Control Option Tab Enter Esc JSON ZIP MB KB PDF PNG MP MP3 MP4 GB from me
+    lobby bob GitHub TOTP Aegis FreeOTP Google Authenticator OpenAPI Server Sent Events Last
+    Event ID id slug next changes CSRF Bearer Authorization
 """
 READ_ALOUD = ("aria-label", "label", "title", "alt", "placeholder")
 # What is shown as it is typed, and what has no words for people.
@@ -86,7 +89,7 @@ def _shown(element: Any) -> Iterator[str]:
     if not isinstance(element.tag, str) or element.tag in TYPED or {"body", "face"} & set(classes):
         return
     chosen = element.get("value", "") if element.tag == "option" else ""
-    if element.get("lang") or CODE.fullmatch(chosen):
+    if element.get("translate") == "no" or element.get("lang") or CODE.fullmatch(chosen):
         return  # a language or a time zone, under its own name
     typed = element.get("dir") == "auto" or element.tag == "bdi"
     if element.text and not typed:
@@ -104,6 +107,7 @@ def _left(text: str, language: str, typed: list[str]) -> list[str]:
     for each in typed:
         if each in text:  # whole words, so that nothing is taken out of others
             text = re.sub(rf"(?<![A-Za-z]){re.escape(each)}(?![A-Za-z])", " ", text)
+    text = MENTION.sub(" ", text)
     if language == BACKWARDS and ARABIC.search(text):
         return []  # a library's own sentence
     known = {*NAMES.split(), "https"}

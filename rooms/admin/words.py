@@ -24,6 +24,7 @@ MODELS = {
     "profile": (gettext_lazy("profile"), gettext_lazy("profiles")),
     "restriction": (gettext_lazy("restriction"), gettext_lazy("restrictions")),
     "room": (gettext_lazy("room"), gettext_lazy("rooms")),
+    "token": (gettext_lazy("token"), gettext_lazy("tokens")),
 }
 FIELDS = (
     gettext_lazy("archived at"),
@@ -45,6 +46,11 @@ FIELDS = (
     gettext_lazy("kind"),
     gettext_lazy("last at"),
     gettext_lazy("last number"),
+    gettext_lazy("last used at"),
+    gettext_lazy("limited"),
+    gettext_lazy("made by"),
+    gettext_lazy("may read"),
+    gettext_lazy("may write"),
     gettext_lazy("muted by"),
     gettext_lazy("muted until"),
     gettext_lazy("name"),

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils import translation
 from django.utils.encoding import iri_to_uri
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.common import no_append_slash
 from django.views.decorators.csrf import csrf_exempt
@@ -134,16 +135,20 @@ def _operation(document: dict[str, Any], path: str, method: str, of: dict[str, A
         name=f"{of['tags'][0]}.{of['operationId']}",
         method=method.upper(),
         path=path,
-        summary=of.get("summary", ""),
+        summary=_translated(of.get("summary", "")),
         about=_shown(of.get("description", "")),
         fields=fields + _body(document, of),
         can_be_tried=method == "get" and "application/json" in answers,
     )
 
 
+def _translated(text: str) -> str:
+    """Its lines are those of the code; `make messages` finds it there."""
+    return gettext(" ".join(text.split())) if text else ""
+
+
 def _shown(description: str) -> SafeString:
-    """Its lines are those of the code."""
-    return to_html(" ".join(description.split())) if description else SafeString()
+    return to_html(_translated(description)) if description else SafeString()
 
 
 def _body(document: dict[str, Any], of: dict[str, Any]) -> list[Field]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.utils import translation
+from django.utils.translation import gettext_lazy
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from . import problems
@@ -31,6 +34,12 @@ CODES = {
 }
 OF_BODY = {"413", "415"}
 OPEN = {"/api-token-auth/", "/api/token", "/api/token/refresh", "/api/token/blacklist"}
+
+
+class Schema(AutoSchema):
+    def get_description(self) -> str:  # type: ignore[override]  # as the package itself has it
+        """What the view says of itself; of one that says nothing, not what is said of all views."""
+        return inspect.getdoc(getattr(self.view, self.method.lower(), None)) or ""
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
@@ -132,7 +141,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
     OpenApiParameter.HEADER,
-    description=(
+    description=gettext_lazy(
         "8 to 64 letters, digits, - and _, that you choose. The same key with the same message posts it"
         " once, however often it is sent."
     ),
@@ -141,5 +150,5 @@ LAST_EVENT_ID = OpenApiParameter(
     "Last-Event-ID",
     int,
     OpenApiParameter.HEADER,
-    description="The id of the last event that you had: what came after follows.",
+    description=gettext_lazy("The id of the last event that you had: what came after follows."),
 )

@@ -233,7 +233,8 @@ class Message(models.Model):
     repeated = False  # whether the form that posted it had done so before
 
     mentions: models.JSONField[Kept, Kept] = models.JSONField(
-        null=True, help_text=_("[[what was typed, whom it names], …], see `mentions.py`.")
+        null=True,
+        help_text=gettext_lazy("[[what was typed, whom it names], …], see `mentions.py`."),
     )
 
     objects: ClassVar[models.Manager[Message]] = models.Manager()
