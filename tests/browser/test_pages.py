@@ -772,6 +772,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
         "not-replying", "poller", "pasted", "message-reply", "message-pin", "changes",
         "preview-picture", "stream", "typing", "draft", "send", "room-join", "invitation-revoke",
         "file", "thumbnail", "files-of-plain", "export-file", "person-claim",
+        "member-return", "report-close",
         "invitation-qr", "member-moderator", "news", "unread-read",
         "face", "portrait", "picture",
         "sessions-end",

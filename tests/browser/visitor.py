@@ -99,7 +99,8 @@ def path_of(room: Room) -> str:
 
 def give_password(user: User) -> None:
     """`PASSWORD`, kept as the server keeps it: what tests use instead it does not know."""
-    user.password = PBKDF2PasswordHasher().encode(PASSWORD, "salt")
+    hasher = PBKDF2PasswordHasher()
+    user.password = hasher.encode(PASSWORD, hasher.salt())  # one that need not be renewed
     user.save(update_fields=["password"])
 
 
