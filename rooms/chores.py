@@ -18,6 +18,7 @@ from .models import (
     Shelf,
     Token,
     User,
+    retention,
 )
 from .models.people import lift_bans_that_are_over
 from .sessions import SessionStore
@@ -64,7 +65,8 @@ def forget_stray_files() -> None:
 
 @chore(every=HOURLY)
 def remove_old_messages() -> None:
-    unless_waiting(remove_what_is_old)
+    if retention.is_anything_left(timezone.now()):
+        unless_waiting(remove_what_is_old)
 
 
 @chore(every=HOURLY)

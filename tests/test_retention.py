@@ -10,8 +10,9 @@ from django.db import connection
 from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 
-from rooms import disk
+from rooms import chores, disk
 from rooms.background import do_what_is_due
 from rooms.live.consumers import catch_up
 from rooms.live.fragments import Variant
@@ -329,6 +330,17 @@ def test_rooms_without_a_rule_follow_the_place(
     do_what_is_due()
     kept = dict(Room.objects.values_list("slug", "kept_days"))
     assert kept == {open_room.slug: None, private_room.slug: 20, direct.slug: None}
+
+
+def test_an_hour_without_anything_to_do_notes_nothing(bob: User, open_room: Room) -> None:
+    say(open_room, bob, "one")
+    age(open_room, 1, 40)
+    chores.remove_old_messages()
+    assert not DBTaskResult.objects.exists()
+    Room.objects.update(kept_days=30, keep_days=30)
+    chores.remove_old_messages()
+    chores.remove_old_messages()
+    assert DBTaskResult.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -71,21 +71,31 @@ def _follow(room: Room, of_place: int | None) -> None:
     room.announce(None)
 
 
-def follow_place(at_once: int) -> bool:
-    """Have some rooms keep messages as the place says by now. Returns whether there are more of them."""
-    of_place = Place.objects.values_list("keep_days", flat=True).first()
+def _behind(of_place: int | None) -> QuerySet[Room]:
+    """The rooms that keep messages otherwise than is said by now."""
     said = models.Case(
         models.When(keep_days=None, then=models.Value(of_place or 0)),
         default=models.F("keep_days"),
         output_field=models.PositiveIntegerField(),
     )
     held = Coalesce("kept_days", 0, output_field=models.PositiveIntegerField())
-    behind = Room.objects.annotate(said=said, held=held).exclude(said=models.F("held"))
-    some = list(behind.order_by("pk")[:at_once])
+    return Room.objects.annotate(said=said, held=held).exclude(said=models.F("held"))
+
+
+def follow_place(at_once: int) -> bool:
+    """Have some rooms keep messages as the place says by now. Returns whether there are more of them."""
+    of_place = Place.objects.values_list("keep_days", flat=True).first()
+    some = list(_behind(of_place).order_by("pk")[:at_once])
     for room in some:
         with room.changing(though_archived=True) as locked:
             _follow(locked, of_place)
     return len(some) == at_once
+
+
+def is_anything_left(now: datetime) -> bool:
+    """Whether there are messages to be removed, or rooms that do not yet keep them as is said."""
+    of_place = Place.objects.values_list("keep_days", flat=True).first()
+    return _behind(of_place).exists() or with_old_messages(now).exists()
 
 
 def with_old_messages(now: datetime) -> QuerySet[Room]:
