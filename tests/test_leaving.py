@@ -95,6 +95,7 @@ def deleted(person: User, by: User | None = None) -> None:
 def test_nothing_tells_who_it_was(alice: User, open_room: Room) -> None:
     zoe = make_user("zoe-q", "Zoe Quill")
     User.objects.filter(pk=zoe.pk).update(email="zoe@example.org", time_zone="Europe/Vienna")
+    User.objects.filter(pk=zoe.pk).update(language="zh-hans", last_language="zh-hans")
     EmailAddress.objects.create(user=zoe, email="zoe@example.org", verified=True, primary=True)
     client = signed_in(zoe)
     open_room.add(zoe)
@@ -103,10 +104,11 @@ def test_nothing_tells_who_it_was(alice: User, open_room: Room) -> None:
     Invitation.make(by=zoe, note="for my friend zoe")
     Export.ask(zoe)
     old = zoe.password
-    for word in ("zoe", "quill", "vienna", "unsent words", old.lower()):
+    told = ("zoe", "quill", "vienna", "zh-hans", "unsent words", old.lower())
+    for word in told:
         assert word in everything()
     deleted(zoe)
-    for word in ("zoe", "quill", "vienna", "unsent words", old.lower()):
+    for word in told:
         assert word not in everything()
     assert "what i said" in everything()
     assert client.get("/rooms/").headers["Location"].startswith("/accounts/login/")

@@ -13,6 +13,7 @@ from django.test import AsyncClient, Client
 
 from project.asgi import application
 from rooms.live import fragments, streams
+from rooms.live.connections import SIGNED_OUT
 from rooms.live.fragments import Variant
 from rooms.models import Room
 from tests.cast import signed_in
@@ -177,6 +178,23 @@ async def test_it_is_in_the_reader_s_zone_to_the_last_row(
         piece = await stream.until("at last")
         assert "+09:00" in piece
         assert "+00:00" not in stream.shown
+
+
+async def test_it_is_in_the_reader_s_language_to_the_last_row(
+    alice: User, bob: User, open_room: Room
+) -> None:
+    await in_db(bob.change_profile)(display_name="", time_zone="", language="zh-hans")
+    await posted(open_room, alice, "at first")
+    async with reading(bob, open_room) as stream, watching(alice, open_room) as writer:
+        assert '<html lang="zh-hans" dir="ltr">' in stream.shown
+        assert "星期" in stream.shown  # of the day that the first message opens
+        await posted(open_room, alice, "at last")
+        assert "更多" in await stream.until("at last")
+        await writer.send({"type": "typing"})
+        await stream.until("正在输入：")
+        for connection in list(ear(open_room).connections):
+            connection.end(SIGNED_OUT)
+        assert "你已退出登录。" in await stream.until_the_end()
 
 
 async def test_a_message_that_comes_while_the_head_is_made_is_shown_once(

@@ -94,8 +94,7 @@ def _fail(export: Export) -> None:
 def read_by(user: User) -> ExitStack:
     """In the language and the time zone that they read in."""
     stack = ExitStack()
-    language = user.language if user.language in dict(settings.LANGUAGES) else ""
-    stack.enter_context(translation.override(language or settings.LANGUAGE_CODE))
+    stack.enter_context(translation.override(user.reads))
     with suppress(zoneinfo.ZoneInfoNotFoundError, ValueError):
         stack.enter_context(
             timezone.override(zoneinfo.ZoneInfo(user.time_zone or settings.TIME_ZONE))

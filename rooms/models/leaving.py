@@ -191,7 +191,7 @@ def _make_nameless(person: User) -> None:
         person.display_name = _("Deleted account")
     person.username = f"deleted-{secrets.token_hex(8)}"
     person.first_name = person.last_name = person.email = person.time_zone = person.language = ""
-    person.face = person.scheme = ""
+    person.face = person.scheme = person.last_language = ""
     person.role, person.is_active, person.last_login = Role.MEMBER, False, None
     person.is_staff = person.is_superuser = False
     person.set_unusable_password()
