@@ -47,5 +47,5 @@ def test_what_an_operator_changes_is_shown_by_open_pages(open_page: Open) -> Non
     page.get_by_label("Action:").select_option("delete_selected")
     page.get_by_role("button", name="Go", exact=True).click()
     page.get_by_role("button", name="Yes").click()
-    expect(bob.message("deleted")).to_have_count(1)
+    expect(bob.message("removed by a moderator")).to_have_count(1)
     expect(bob.message("to be deleted")).to_have_count(0)

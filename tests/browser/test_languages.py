@@ -102,7 +102,7 @@ def test_a_language_is_chosen_before_one_signs_in(open_page: Open) -> None:
     page.get_by_role("button", name="简体中文").click()
     expect(page.locator("html")).to_have_attribute("lang", CHINESE)
     expect(page.get_by_role("button", name="登录")).to_be_visible()
-    expect(page.locator("[name=next]")).to_have_value("/rooms/")
+    expect(page.locator("form.form [name=next]")).to_have_value("/rooms/")
     page.get_by_role("button", name="English").click()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 

@@ -76,7 +76,7 @@ def test_one_replies_and_the_quote_follows_its_original(
         expect(alice.field).to_be_focused()
     alice.say("I have two")
     quote = bob.message("I have two").locator(".quoted")
-    expect(quote).to_have_text("Bob Baker who has a spare fuse?")
+    expect(quote).to_contain_text("Bob Baker who has a spare fuse?")
     expect(bob.message("who has").first.locator(".replies")).to_have_text("1 reply")
     expect(alice.page.locator(".replying")).to_have_count(0)
     bob.choose("Edit", "or a bulb")  # something else, whose row has no part in it
@@ -86,7 +86,7 @@ def test_one_replies_and_the_quote_follows_its_original(
     in_thread(company.room.messages.get(number=1).delete_for_everybody)(by=company.bob)
     for reader in (alice, bob):
         quote = reader.message("I have two").locator(".quoted")
-        expect(quote).to_have_text("Bob Baker This message was deleted.")
+        expect(quote).to_contain_text("This message was deleted.")
         reader.message("deleted by its author").get_by_role("link", name="1 reply").click()
         texts = reader.page.locator("#messages .body")
         expect(texts).to_have_text(["This message was deleted by its author.", "I have two"])
@@ -103,6 +103,8 @@ def test_the_menu_is_used_by_keyboard(company: Company, visit: Visit) -> None:
     expect(menu).to_be_hidden()
     expect(more).to_be_focused()
     alice.page.keyboard.press("Enter")
+    # else that would follow, and take it away
+    expect(menu.get_by_role("button").first).to_be_focused()
     menu.get_by_role("button", name="Any emoji").focus()
     alice.page.keyboard.press("Enter")
     expect(menu.get_by_role("textbox")).to_be_focused()
