@@ -79,7 +79,7 @@ class Unread(Endpoint):
         shown = [
             {
                 "slug": room.slug,
-                "unread": counts.get(room.pk, 0),
+                **counts.get(room.pk, unread.NONE)._asdict(),
                 "last_read": room.last_read,
                 "last_number": room.last_number,
                 "held": room.held,
@@ -110,15 +110,15 @@ class Search(Endpoint):
     def get(self, request: Request) -> Response:
         """As the page of the search does; `q` takes the same words, `from:` and `in:` among them."""
         given = self.asked(shapes.SearchAsked)
-        before = given.pop("before")
-        asked = Asked(**{name: value.strip() for name, value in given.items()})
+        before, files = given.pop("before"), given.pop("files")
+        asked = Asked(**{name: value.strip() for name, value in given.items()}, files=files)
         query = parsed(asked.q)
-        if not (query.phrases or query.authors or query.rooms or asked.filtered):
+        if not (query.phrases or query.authors or query.rooms or query.files or asked.filtered):
             raise ValidationError({"q": [_("Say what to look for.")]})
         if too_many(self.user):
             raise Throttled(wait=60)
         try:
-            filters = Filters(asked.room, asked.by, *moments(asked), asked.order)
+            filters = Filters(asked.room, asked.by, *moments(asked), asked.order, asked.files)
             found = search(self.user, query, filters, before, self.only_rooms)
         except NoDateError as error:
             raise ValidationError({"since": [str(error)]}) from None
@@ -128,6 +128,8 @@ class Search(Endpoint):
         if found.unknown_room:
             sentence = _("There is no room “%s” that you could see.") % found.unknown_room
             raise ValidationError({"room": [sentence]})
+        if files:
+            given["files"] = "true"
         more = {**given, "before": found.next_cursor} if found.next_cursor else None
         return Response(
             {

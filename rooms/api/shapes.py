@@ -150,6 +150,7 @@ class SearchAsked(serializers.Serializer[Any]):
     since = Text(required=False, default="", max_length=20, help_text=_("A day: 2026-01-31."))
     until = Text(required=False, default="", max_length=20, help_text=_("A day, included."))
     order = serializers.ChoiceField(choices=["newest", "best"], required=False, default="newest")
+    files = serializers.BooleanField(required=False, default=False, help_text=_("Only with files"))
     before = Text(
         required=False,
         default="",
@@ -334,6 +335,7 @@ class FoundMessages(serializers.Serializer[Any]):
 class UnreadRoom(serializers.Serializer[Any]):
     slug = serializers.CharField()
     unread = serializers.IntegerField(help_text=_("At most 100, which stands for more."))
+    mentions = serializers.IntegerField(help_text=_("How many of these mention you."))
     last_read = serializers.IntegerField()
     last_number = serializers.IntegerField()
     held = serializers.BooleanField(help_text=_("Whether you marked it unread."))

@@ -170,10 +170,14 @@ def test_search(alice: User, bob: User, charlie: User, open_room: Room, private_
     found = Caller.of(bob).get("search?q=kettle")
     assert (found["total"], len(found["messages"])) == (3, 3)
     assert found["messages"][1]["reply_to"]["text"] == "the blue kettle"
-    assert Caller.of(charlie).get("search?q=kettle")["total"] == 1
+    say_with_files(open_room, bob, "a kettle to look at", {"kettle.png": files.picture()})
+    assert Caller.of(bob).get("search?q=kettle&files=true")["total"] == 1
+    assert Caller.of(bob).get("search?q=has:file")["total"] == 1
+    assert Caller.of(bob).get("search?files=true")["total"] == 1
+    assert Caller.of(charlie).get("search?q=kettle")["total"] == 2
     assert Caller.of(bob).get(f"search?q=kettle&room={private_room.slug}&by=bob")["total"] == 1
     narrow = Caller.of(bob, rooms=[open_room])
-    assert narrow.get("search?q=kettle")["total"] == 1
+    assert narrow.get("search?q=kettle")["total"] == 2
     narrow.get(f"search?q=kettle&room={private_room.slug}", 400)
     for query in ("", "q=", "q=kettle&since=yesterday", "q=kettle&room=nowhere", "order=x&q=y"):
         Caller.of(bob).get(f"search?{query}", 400)
