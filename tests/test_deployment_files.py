@@ -81,7 +81,8 @@ def test_the_proxy_is_told_all_that_its_configuration_asks() -> None:
 
 def test_the_image_has_the_whole_application() -> None:
     copied = set(re.findall(r"^COPY (\S+) ", DOCKERFILE, re.MULTILINE))
-    assert copied == {"requirements.txt", "manage.py", "project", "rooms", "static", "templates"}
+    parts = {"locale", "project", "rooms", "static", "templates"}
+    assert copied == {"requirements.txt", "manage.py", *parts}
     assert all((REPOSITORY / name).exists() for name in copied)
     assert DOCKERFILE.index("USER roomful") < DOCKERFILE.index("CMD ")
 

@@ -193,6 +193,8 @@ GETS = (
     "1/report/",
     "moderation/",
     "members/mute/",
+    "keeping/",
+    "export/",
 )
 POSTS = (
     "typing/",
@@ -218,6 +220,8 @@ POSTS = (
     "1/edit/",
     "1/delete/",
     "1/previews/0123456789abcdef/remove/",
+    "keeping/",
+    "export/",
 )
 
 
