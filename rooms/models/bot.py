@@ -163,6 +163,7 @@ class Bot(models.Model):
         """Whatever opens something by it: each kind has its line here. In a transaction."""
         for token in self.user.tokens.all():
             token.revoke()
+        self.incoming.all().delete()
 
 
 def _new_account(name: str) -> User:

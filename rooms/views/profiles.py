@@ -28,6 +28,7 @@ from rooms.live import fragments
 from rooms.live.fragments import Variant
 from rooms.models import Profile, Room, User
 from rooms.models.acquaintances import faces_visible_to, people_visible_to
+from rooms.models.incoming import rooms_posted_in
 from rooms.models.names import sort_key
 from rooms.profile_forms import PROPOSED, StatusForm, WholeProfileForm
 from rooms.text import lines_to_html
@@ -103,6 +104,7 @@ def _about(person: User, reader: User) -> dict[str, Any]:
     return {
         "person": person,
         "bot_owner": owner,
+        "posts_in": list(rooms_posted_in(bot, reader)[:ROOMS_SHOWN]) if bot else [],
         "profile": profile,
         "about": lines_to_html(profile.about),
         "status": profile.status(now),
