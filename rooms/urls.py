@@ -6,6 +6,7 @@ from . import faces
 from .views import (
     audit,
     bans,
+    bots,
     claiming,
     direct,
     directory,
@@ -85,6 +86,16 @@ urlpatterns = [
     path("accounts/sessions/end/", sessions.end, name="sessions-end"),
     path("accounts/tokens/", tokens.tokens, name="tokens"),
     path("accounts/tokens/<int:pk>/revoke/", tokens.revoke, name="token-revoke"),
+    path("accounts/bots/", bots.bots, name="bots"),
+    path("accounts/bots/<int:pk>/", bots.bot, name="bot"),
+    path("accounts/bots/<int:pk>/rooms/", bots.put, name="bot-rooms"),
+    path("accounts/bots/<int:pk>/tokens/", bots.tokens, name="bot-tokens"),
+    path("accounts/bots/<int:pk>/hooks/", bots.hooks, name="bot-hooks"),
+    path(
+        "accounts/bots/<int:pk>/hooks/<int:hook>/revoke/", bots.revoke_hook, name="bot-hook-revoke"
+    ),
+    path("accounts/bots/<int:pk>/end/", bots.end, name="bot-end"),
+    path("accounts/bots/<int:pk>/take-over/", bots.take_over, name="bot-take-over"),
     # These are allauth's addresses, with more to them.
     path("accounts/2fa/authenticate/", second_factor.code, name="second-factor-code"),
     path("accounts/2fa/totp/activate/", second_factor.set_up, name="second-factor-set-up"),

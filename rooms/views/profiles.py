@@ -30,6 +30,7 @@ from rooms.models import Profile, Room, User
 from rooms.models.acquaintances import faces_visible_to, people_visible_to
 from rooms.models.incoming import rooms_posted_in
 from rooms.models.names import sort_key
+from rooms.models.permissions import may_end_bot
 from rooms.profile_forms import PROPOSED, StatusForm, WholeProfileForm
 from rooms.text import lines_to_html
 from rooms.views.doors import reader_required
@@ -104,6 +105,7 @@ def _about(person: User, reader: User) -> dict[str, Any]:
     return {
         "person": person,
         "bot_owner": owner,
+        "bot_page": bot and person.is_active and may_end_bot(reader, bot.owner_id),
         "posts_in": list(rooms_posted_in(bot, reader)[:ROOMS_SHOWN]) if bot else [],
         "profile": profile,
         "about": lines_to_html(profile.about),
