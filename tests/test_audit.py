@@ -15,6 +15,7 @@ from django.utils import timezone
 from rooms.audit_words import SENTENCES
 from rooms.models import (
     AuditEntry,
+    Bot,
     Export,
     Imported,
     Invitation,
@@ -56,6 +57,9 @@ def everything(alice: User, bob: User, room: Room, place: Place) -> dict[Kind, C
     invitation = Invitation.make(by=alice)
     leaving, brought = make_user("flo"), User.objects.create(username="gil", password="!")
     Imported.objects.create(foreign_id="slack-U1", user=brought)
+    former = make_user("hugo", role=Role.ADMIN)
+    still = Bot.make(name="Weather", by=former)
+    User.objects.filter(pk=former.pk).update(is_active=False)
 
     def close() -> None:
         Report.make(reported, by=bob, reason="rude")
@@ -91,6 +95,9 @@ def everything(alice: User, bob: User, room: Room, place: Place) -> dict[Kind, C
         Kind.LET_BACK: lambda: restriction.let_back(room, member, by=alice),
         Kind.ARCHIVED: lambda: room.archive(by=alice),
         Kind.RESTORED: lambda: room.restore(by=alice),
+        Kind.BOT_MADE: lambda: Bot.make(name="Deploy", by=alice),
+        Kind.BOT_TAKEN: lambda: still.take_over(by=alice),
+        Kind.BOT_ENDED: lambda: still.end(by=alice),
     }
 
 
@@ -119,6 +126,7 @@ def test_everything_that_is_decided_is_written_down_and_can_be_read(
         "Alice Archer closed a report of a message of Dora Dean in Bench: Nothing had to be done.",
         "Alice Archer muted Dora Dean in Bench until it is lifted.",
         "Alice Archer lets Dora Dean come back into Bench.",
+        "Alice Archer took the bot Weather over.",
     ):
         assert sentence in shown
 
