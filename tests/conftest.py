@@ -1,12 +1,15 @@
 """What every test may ask for."""
 
 from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from channels.layers import channel_layers
 from django.core.cache import cache
 from hypothesis import settings
 from pytest_django import Settings
+from servestatic.middleware import ServeStaticMiddleware
 
 from project import preparation
 from tests.services import PostgresServer, RedisServer
@@ -53,9 +56,21 @@ def own_redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def static_files() -> None:
+def static_files() -> Iterator[None]:
     """Pages name static files by their hashes, as they do in service."""
     preparation.collect_static_files()
+    look_up = ServeStaticMiddleware.add_files_from_manifest
+    found: dict[str, Any] = {}
+
+    def look_up_once(middleware: ServeStaticMiddleware) -> None:
+        """Else each client would, which takes longer than most of what it is made for."""
+        if not found:
+            look_up(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with patch.object(ServeStaticMiddleware, "add_files_from_manifest", look_up_once):
+        yield
 
 
 @pytest.fixture(autouse=True)
