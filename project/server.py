@@ -113,6 +113,15 @@ class BoundedRequest(WebRequest):
         self._stop_lingering()
         super().connectionLost(reason)
 
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """Of a server that ends, this is the last answer on its connection: who keeps one open to ask
+        again and again would not let it end, and asks another process on a new one."""
+        starts = message["type"] == "http.response.start"
+        if starts and self.server.told_to_stop and self.channel is not None:
+            self.channel.persistent = False
+            self.responseHeaders.setRawHeaders(b"connection", [b"close"])
+        super().handle_reply(message)
+
     def requestReceived(self, *args: Any) -> None:  # noqa: N802  # Twisted's name
         if self._refused:
             self.channel.loseConnection()
@@ -261,6 +270,7 @@ class Server(daphne.server.Server):
         self.drain = drain
         self.one_is_done = asyncio.Event()
         self.told_to_stop = False
+        self.drained = False
         self.failure = ""
         self.connections: dict[Any, dict[str, Any]] = {}
         interface = host.replace(":", r"\:")  # in this notation a bare colon separates
@@ -309,6 +319,8 @@ class Server(daphne.server.Server):
         self.stop()
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        if self.drained:
+            return asyncio.Queue()  # which nobody reads: the connection is about to be closed
         # daphne takes the path it is mounted under from a request's header, that is from anybody.
         scope["root_path"] = self.root_path
         if isinstance(protocol, Socket):
@@ -343,6 +355,7 @@ class Server(daphne.server.Server):
                     await self.one_is_done.wait()
         except TimeoutError:
             logger.warning("%s requests were not finished in %s s", len(self._requests()), DRAIN)
+        self.drained = True
         await self._kill_all_applications().asFuture(asyncio.get_running_loop())
 
     def _requests(self) -> list[BoundedRequest]:

@@ -186,9 +186,12 @@ def test_a_server_that_ends_finishes_what_has_begun_and_sends_pages_away_to_come
         },
     )
     assert bob.http.get("/static/").status_code == 404  # what was sent before has begun by now
+    asking = HTTPConnection("127.0.0.1", server.port)
+    assert asked_on(asking) == (200, False)
     assert server.process
     server.process.terminate()
     page.until(lambda page: "restarts" in page.one("#banner").text, "the page is told")
+    assert asked_on(asking) == (200, True), "one could go on and on, and it would not end"
     writer.execute("COMMIT")
     assert posting.getresponse().status == 302
     assert server.process.wait(PATIENCE) == 0
@@ -197,5 +200,14 @@ def test_a_server_that_ends_finishes_what_has_begun_and_sends_pages_away_to_come
     server.start()
     page.until(shows("just in time"), "it comes back by itself")
     page.until(lambda page: not page.one("#banner").text, "the banner goes")
-    posting.close()
+    for each in (posting, asking):
+        each.close()
     page.close()
+
+
+def asked_on(connection: HTTPConnection) -> tuple[int, bool]:
+    """The answer on a connection that is kept open, and whether it is the last there."""
+    connection.request("GET", "/accounts/login/")
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status, answer.will_close

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, models, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -247,7 +248,9 @@ _USER = [field.attname for field in User._meta.concrete_fields]
 
 
 def _with_user(**of_value: Any) -> Any:
-    opens = works("user") & ~second_factor.owed_by("user")
+    # By the database's clock as well, so that one that is over is refused as soon as one that never was.
+    unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=Now())
+    opens = unexpired & works("user") & ~second_factor.owed_by("user")
     found = Token.objects.filter(opens, **of_value, user__is_active=True)
     return found.values_list(*_TOKEN, *(f"user__{name}" for name in _USER))
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import pytest
 from channels.testing import ApplicationCommunicator
-from django.test import AsyncClient, Client
+from django.test import AsyncClient
 
 from project.asgi import application
 from rooms import jwts
 from rooms.live import events, programs
 from rooms.live.hub import drain_hub, hub
-from rooms.models import Room, Token, User, people
+from rooms.models import Room, Token, User
 from rooms.models.log import log_after
 from tests.api.caller import Caller, token_of
+from tests.api.streams import Following, TokenSocket, following, secret_of
 from tests.cast import signed_in
 from tests.factories import say, unread_of
 from tests.sockets import PATIENCE, Socket, ear, in_db, new_process, until, watching
@@ -36,81 +34,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 async def one_process(place: object) -> AsyncIterator[None]:
     async with new_process():
         yield
-
-
-class Following:
-    """A program that reads events as they come, as the standard says."""
-
-    def __init__(self, content: AsyncIterator[bytes]) -> None:
-        self.content = content
-        self._text = ""
-        self.last_id: int | None = None
-        self.events: list[tuple[str, Any]] = []
-        self.comments = 0
-
-    async def event(self) -> tuple[str, Any]:
-        """The next one that has something to say. Raises `StopAsyncIteration` at the end."""
-        while True:
-            while "\n\n" not in self._text:
-                async with asyncio.timeout(PATIENCE):
-                    self._text += (await anext(self.content)).decode()
-            block, _gap, self._text = self._text.partition("\n\n")
-            fields: dict[str, str] = {}
-            for line in block.split("\n"):
-                name, _colon, value = line.partition(":")
-                self.comments += not name
-                fields[name] = value.strip()
-            if "id" in fields:
-                self.last_id = int(fields["id"])
-            if "data" in fields:
-                found = fields["event"], json.loads(fields["data"])
-                self.events.append(found)
-                return found
-
-    async def until(self, kind: str) -> Any:
-        deadline = time.monotonic() + PATIENCE
-        while (found := await self.event())[0] != kind:
-            assert time.monotonic() < deadline, f"{kind} never came"
-        return found[1]
-
-    async def until_the_end(self) -> str:
-        """Why it ended."""
-        reason = (await self.until("end"))["reason"]
-        with pytest.raises(StopAsyncIteration):
-            await self.event()
-        return str(reason)
-
-    @property
-    def told(self) -> list[tuple[str, int, str]]:
-        """What was told of messages: how, number and words."""
-        return [
-            (kind, each["message"]["number"], each["message"]["text"])
-            for kind, each in self.events
-            if "message" in each
-        ]
-
-
-@asynccontextmanager
-async def following(
-    secret: str, room: Room, after: int | None = None, query: str = ""
-) -> AsyncIterator[Following]:
-    headers = {"Authorization": f"Bearer {secret}"}
-    if after is not None:
-        headers["Last-Event-ID"] = str(after)
-    answer: Any = await AsyncClient().get(f"/api/rooms/{room.slug}/events{query}", headers=headers)
-    assert answer.status_code == 200, answer.content
-    assert answer.headers["Content-Type"].startswith("text/event-stream")
-    stream = Following(answer.streaming_content)
-    try:
-        yield stream
-    finally:
-        await answer.streaming_content.aclose()
-        await answer._iterator.aclose()  # which the server's cancellation would end
-
-
-async def secret_of(user: User, *scopes: str) -> str:
-    found: str = await in_db(token_of)(user, *scopes)
-    return found
 
 
 async def posted(room: Room, author: User, *bodies: str) -> list[Message]:
@@ -330,25 +253,6 @@ async def test_what_it_is_sent_is_read_only_if_it_is_there(
 # How it ends
 
 
-async def test_revoking_the_token_ends_what_it_opened(
-    alice: User, bob: User, open_room: Room
-) -> None:
-    secret, other = await secret_of(bob, "read"), await secret_of(bob, "read")
-    async with (
-        following(secret, open_room) as ends,
-        following(other, open_room) as stays,
-    ):
-        await ends.until("ready")
-        await stays.until("ready")
-        first = await in_db(lambda: bob.tokens.order_by("pk").first())()
-        began = time.monotonic()
-        await in_db(first.revoke)()
-        assert await ends.until_the_end() == "credential_over"
-        assert time.monotonic() - began < 1
-        await posted(open_room, alice, "afterwards")
-        await stays.until("posted")
-
-
 async def test_what_no_announcement_told_is_found_by_looking(bob: User, private_room: Room) -> None:
     secret = await secret_of(bob, "read")
     async with following(secret, private_room) as stream:
@@ -370,29 +274,6 @@ async def test_an_access_tokens_stream_ends_with_it(
         assert len(ear(open_room).connections) == 1
         monkeypatch.setattr("rooms.live.connections.time.time", lambda: 10.0**10)
         await hub()._check_access()
-        assert await stream.until_the_end() == "credential_over"
-
-
-async def test_leaving_a_private_room_ends_its_stream(
-    alice: User, bob: User, private_room: Room
-) -> None:
-    async with (
-        following(await secret_of(bob, "read"), private_room) as goes,
-        following(await secret_of(alice, "read"), private_room) as stays,
-    ):
-        await goes.until("ready")
-        await stays.until("ready")
-        await in_db(private_room.remove)(bob)
-        await posted(private_room, alice, "without bob")
-        assert await goes.until_the_end() == "room_closed_to_you"
-        await stays.until("posted")
-        assert not goes.told
-
-
-async def test_a_closed_account_ends_its_streams(alice: User, bob: User, open_room: Room) -> None:
-    async with following(await secret_of(bob, "read"), open_room) as stream:
-        await stream.until("ready")
-        await in_db(people.deactivate)(bob, by=alice)
         assert await stream.until_the_end() == "credential_over"
 
 
@@ -438,17 +319,6 @@ async def test_a_program_that_goes_is_forgotten(bob: User, open_room: Room) -> N
 
 
 # Sockets take the same credentials
-
-
-class TokenSocket(Socket):
-    """A program's, which has no cookies and no page that it would come from."""
-
-    def __init__(self, secret: str, room: Room) -> None:
-        super().__init__(Client(), room.slug, origin=None, page=None)
-        self.communicator.scope["headers"] = [
-            *[each for each in self.communicator.scope["headers"] if each[0] != b"cookie"],
-            (b"authorization", f"Bearer {secret}".encode()),
-        ]
 
 
 async def test_a_socket_opens_by_a_token_and_ends_with_it(

@@ -190,8 +190,22 @@ def test_in_the_place_as_on_the_pages(programs: Programs) -> None:
 
 
 def test_no_address_is_forgotten() -> None:
-    named = {line.split()[1] for line in (*IN_A_ROOM, *IN_THE_PLACE)} | OTHERS
-    assert named == {pattern.name for pattern in urls.urlpatterns}
+    """Nor is a method of one."""
+    named = {tuple(line.split()) for line in (*IN_A_ROOM, *IN_THE_PLACE)}
+    there = {
+        (method, str(pattern.name))
+        for pattern in urls.urlpatterns
+        if pattern.name not in OTHERS
+        for method in methods_of(pattern.callback)
+    }
+    assert there == named
+    assert {pattern.name for pattern in urls.urlpatterns} >= OTHERS
+
+
+def methods_of(view: Any) -> set[str]:
+    """HEAD is a GET whose body is left out."""
+    known = [name for name in view.cls.http_method_names if name != "head"]
+    return {name.upper() for name in known if hasattr(view.cls, name)}
 
 
 def test_the_table_sees(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,6 +225,26 @@ def test_a_token_for_reading_changes_nothing(programs: Programs) -> None:
         if not line.startswith("GET"):
             for room in scene.rooms.values():
                 assert programs.ask(line, "moderator", address(scene, line, room)) == "-"
+    assert everything() == before
+
+
+def test_a_token_for_writing_reads_nothing(programs: Programs) -> None:
+    Token.objects.update(may_read=False)
+    scene = programs.scene
+    for line in (*IN_A_ROOM, *IN_THE_PLACE):
+        if line.startswith("GET"):
+            assert programs.ask(line, "moderator", address(scene, line, scene.rooms["open"])) == "-"
+
+
+def test_a_token_for_other_rooms_finds_none_of_these(programs: Programs) -> None:
+    scene = programs.scene
+    Token.objects.update(limited=True)
+    for token in Token.objects.all():
+        token.rooms.set([scene.rooms["archived"]])
+    before = everything()
+    for line in IN_A_ROOM:
+        for kind in set(KINDS) - {"archived"}:
+            assert programs.ask(line, "moderator", address(scene, line, scene.rooms[kind])) == "0"
     assert everything() == before
 
 

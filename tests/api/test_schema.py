@@ -3,10 +3,13 @@ it says, with every kind of credential, and nothing is read or changed without t
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
+from django.conf import settings as django
 from django.contrib.staticfiles.finders import get_finders
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
@@ -19,23 +22,27 @@ from jsonschema import Draft202012Validator
 from schemathesis import checks
 from schemathesis.generation import GenerationMode
 
+from rooms import jwts
 from rooms.api import schema
-from rooms.models import Token
+from rooms.models import Token, User
 from tests import files
 from tests.api.caller import Caller, token_of
 from tests.factories import make_room, say, say_with_files
+from tests.programs import CSRF, session_key
 from tests.test_permissions import everything
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from pytest_django import Settings
 
-    from rooms.models import Room, User
+    from rooms.models import Room
 
-EXAMPLES = 4  # of each operation, of what the document allows and of what it does not
+EXAMPLES = 8  # of each operation, of what the document allows and of what it does not
+FEWER = 4  # with what differs from another only in who is let in
 ENDLESS = {"/api/rooms/{slug}/events"}  # has tests of its own
 SECRET = "what-nobody-else-may-read"
+COMMITTEE = "what-the-committee-may-read"
 CHECKS = [
     checks.not_a_server_error,
     checks.status_code_conformance,
@@ -45,17 +52,30 @@ CHECKS = [
 ]
 
 
+@dataclass
+class Cast:
+    """`slugs` are of rooms that bob sees, and of one that he does not; greta sees the first."""
+
+    bob: User
+    greta: User
+    open_room: Room
+    slugs: list[str]
+
+
 @pytest.fixture
-def rooms(alice: User, bob: User, charlie: User, open_room: Room, private_room: Room) -> list[str]:
-    """Slugs of rooms that bob sees, and of one that he does not."""
+def cast(alice: User, bob: User, charlie: User, greta: User, private_room: Room) -> Cast:
+    open_room = make_room("Workbench", alice, bob)
     for room in (open_room, private_room):
         first = say(room, bob, "hello")[0]
         room.post(alice, "yes", "the-key-1", reply=first.number)
         first.react("🎉", by=alice)
         say_with_files(room, bob, "see", {"cup.png": files.picture(), "a.txt": b"text"})
+    say(private_room, alice, COMMITTEE)
+    open_room.add(greta)
     hidden = make_room("Hidden", charlie, topic=SECRET, private=True)
     say(hidden, charlie, SECRET)
-    return [open_room.slug, private_room.slug, hidden.slug]
+    slugs = [open_room.slug, private_room.slug, hidden.slug]
+    return Cast(bob, greta, open_room, slugs)
 
 
 @pytest.fixture(autouse=True)
@@ -78,37 +98,116 @@ def arranged(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.views.search.SEARCHES", 10**6)
 
 
+@dataclass(frozen=True)
+class Credential:
+    """What a program shows, and what that is good for."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, str] = field(default_factory=dict)
+    opens: bool = True
+    writes: bool = False
+    rooms: Collection[Room] | None = None
+    examples: int = FEWER
+
+    @classmethod
+    def bearer(cls, secret: str, **good_for: Any) -> Credential:
+        return cls({"Authorization": f"Bearer {secret}"}, **good_for)
+
+
+def anonymous(cast: Cast) -> Credential:
+    return Credential(opens=False, examples=EXAMPLES)
+
+
+def read_token(cast: Cast) -> Credential:
+    return Credential.bearer(token_of(cast.bob, "read"), examples=EXAMPLES)
+
+
+def write_token(cast: Cast) -> Credential:
+    secret = token_of(cast.bob, "read", "write")
+    return Credential.bearer(secret, writes=True, examples=EXAMPLES)
+
+
+def token_for_a_room(cast: Cast) -> Credential:
+    rooms = [cast.open_room]
+    return Credential.bearer(token_of(cast.bob, rooms=rooms), writes=True, rooms=rooms)
+
+
+def guests_token(cast: Cast) -> Credential:
+    return Credential.bearer(token_of(cast.greta), writes=True, rooms=[cast.open_room])
+
+
+def access_token(cast: Cast) -> Credential:
+    return Credential.bearer(jwts.sign_in(cast.bob, "a phone").access, writes=True)
+
+
+def expired_token(cast: Cast) -> Credential:
+    made = Token.make(cast.bob, name="x", may_write=True, lifetime=timedelta(seconds=-1))
+    return Credential.bearer(made.secret, opens=False)
+
+
+def expired_access_token(cast: Cast) -> Credential:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jwts.Access, "lifetime", timedelta(seconds=-1))
+        return Credential.bearer(jwts.sign_in(cast.bob, "a phone").access, opens=False)
+
+
+def token_of_a_closed_account(cast: Cast) -> Credential:
+    secret = token_of(cast.bob)
+    User.objects.filter(pk=cast.bob.pk).update(is_active=False)
+    return Credential.bearer(secret, opens=False)
+
+
+def session_cookie(cast: Cast) -> Credential:
+    """Of a browser, with what its forms have."""
+    cookies = {django.SESSION_COOKIE_NAME: session_key(cast.bob), django.CSRF_COOKIE_NAME: CSRF}
+    return Credential({"X-CSRFToken": CSRF}, cookies, writes=True)
+
+
+def session_cookie_alone(cast: Cast) -> Credential:
+    """As another site's page would make a browser send it."""
+    return Credential(cookies={django.SESSION_COOKIE_NAME: session_key(cast.bob)})
+
+
+CREDENTIALS = [
+    *(anonymous, read_token, write_token, token_for_a_room, guests_token, access_token),
+    *(expired_token, expired_access_token, token_of_a_closed_account),
+    *(session_cookie, session_cookie_alone),
+]
+
+
 @pytest.mark.parametrize("mode", GenerationMode)
-@pytest.mark.parametrize("credential", ["none", "read", "write"])
+@pytest.mark.parametrize("made", CREDENTIALS, ids=[each.__name__ for each in CREDENTIALS])
 def test_every_answer_is_as_the_document_says(
-    bob: User, rooms: list[str], credential: str, mode: GenerationMode
+    cast: Cast, made: Callable[[Cast], Credential], mode: GenerationMode
 ) -> None:
-    headers = {"Accept-Encoding": "identity"}
-    if credential != "none":
-        scopes = ["read"] if credential == "read" else ["read", "write"]
-        headers["Authorization"] = f"Bearer {token_of(bob, *scopes)}"
+    credential = made(cast)
     Token.objects.update(last_used_at=timezone.now())
     described = schemathesis.openapi.from_dict(schema.document("en"))
     described.app = get_wsgi_application()
-    before, done = everything(), 0
+    before = everything()
+    done: list[int] = []  # statuses
     operations: Any = described.get_all_operations()
     for found in operations:
         operation = found.ok()
         if operation.path not in ENDLESS:
-            done += _ask(operation, mode, rooms, headers, credential)
-    assert done > 150
-    if credential != "write":
+            done += _ask(operation, mode, cast.slugs, credential)
+    assert len(done) > 18 * credential.examples
+    if mode == GenerationMode.POSITIVE:
+        assert (200 in done) == credential.opens, "it opens nothing, or what it should not"
+    if not credential.writes:
         assert everything() == before
 
 
 def _ask(
-    operation: Any, mode: GenerationMode, rooms: list[str], headers: dict[str, str], who: str
-) -> int:
-    """So many answers came."""
+    operation: Any, mode: GenerationMode, rooms: list[str], credential: Credential
+) -> list[int]:
+    """The statuses of the answers."""
     answers = []
+    headers = {"Accept-Encoding": "identity", **credential.headers}
+    hidden = [SECRET, *([] if credential.opens and credential.rooms is None else [COMMITTEE])]
 
     @settings(
-        max_examples=2 * EXAMPLES,
+        max_examples=credential.examples,
         derandomize=True,
         database=None,
         deadline=None,
@@ -125,18 +224,24 @@ def _ask(
         for name, value in real.items():
             if name in (case.path_parameters or {}) and value is not None:
                 case.path_parameters[name] = value
+        for generated in (case.headers or {}, case.cookies or {}):
+            for name in ("Authorization", *credential.cookies):
+                generated.pop(name, None)
         with transaction.atomic():
-            answer = case.call(headers=headers)
-            answers.append(answer)
+            answer = case.call(headers=headers, cookies=credential.cookies)
+            answers.append(answer.status_code)
             # Who may change something may revoke what they ask with.
-            transaction.set_rollback(who == "write")
+            transaction.set_rollback(credential.writes)
         case.validate_response(answer, checks=CHECKS)
-        assert SECRET not in answer.text
-        if who == "none" and operation.path not in schema.OPEN:
-            assert answer.status_code in {401, 404, 405}, answer.status_code
+        assert not [each for each in hidden if each in answer.text]
+        if operation.path not in schema.OPEN:
+            if not credential.opens:
+                assert answer.status_code in {401, 404, 405}, answer.status_code
+            elif operation.method.upper() != "GET" and not credential.writes:
+                assert answer.status_code in {403, 404, 405}, answer.status_code
 
     ask()
-    return len(answers)
+    return answers
 
 
 def test_the_document_is_one(bob: User) -> None:

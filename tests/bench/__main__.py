@@ -28,6 +28,7 @@ from tests.bench import (
     restart,
     search,
     storm,
+    tokens,
 )
 from tests.bench.effort import FULL, QUICK, Figures, tell
 from tests.process import REPOSITORY
@@ -41,6 +42,7 @@ PARTS: dict[str, ModuleType] = {
     "restart": restart,
     "history": history,
     "search": search,
+    "tokens": tokens,
 }
 RESULTS = REPOSITORY / "tests" / "bench" / "results" / "figures.json"
 DOCUMENT = REPOSITORY / "docs" / "performance.md"

@@ -4,9 +4,11 @@
     python -m tests.bench.arrange say SLUG FIRST COUNT            says so many things there, numbered
     python -m tests.bench.arrange fill SLUG COUNT                 gives it a past of so many messages
     python -m tests.bench.arrange corpus COUNT                    lets so much be said in all rooms
+    python -m tests.bench.arrange tokens                          gives the owner tokens and a password
 
 The first prints, as JSON, the rooms' slugs and a cookie for each person. Everybody is in the first room,
-and the first fifty are in all rooms. The last prints, as JSON, what can be searched for.
+and the first fifty are in all rooms. The last two print, as JSON, what can be searched for, and a token
+of each kind.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import os
 import secrets
 import sys
+from datetime import timedelta
 from typing import Any
 
 import django
@@ -27,7 +30,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db import connection, transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from rooms.models import Membership, Message, Place, Room, Session, User  # noqa: E402
+from rooms.models import Membership, Message, Place, Room, Session, Token, User  # noqa: E402
 from rooms.sessions import SessionStore  # noqa: E402
 from tests.bench import corpus  # noqa: E402
 
@@ -131,6 +134,19 @@ def fill(slug: str, count: int) -> None:
         cursor.execute("ANALYZE")  # which PostgreSQL does by itself, some time
 
 
+def tokens() -> dict[str, str]:
+    owner = User.objects.get(username="owner")
+    owner.set_password(secrets.token_urlsafe(9))
+    owner.save(update_fields=["password"])
+    made = {
+        "right": Token.make(owner, name="right"),
+        "revoked": Token.make(owner, name="revoked"),
+        "expired": Token.make(owner, name="expired", lifetime=timedelta(seconds=-1)),
+    }
+    made["revoked"].token.revoke()
+    return {kind: each.secret for kind, each in made.items()}
+
+
 if __name__ == "__main__":
     verb, *arguments = sys.argv[1:]
     if verb == "people":
@@ -141,5 +157,7 @@ if __name__ == "__main__":
         fill(arguments[0], int(arguments[1]))
     elif verb == "corpus":
         print(json.dumps(corpus.fill(int(arguments[0]))))  # noqa: T201
+    elif verb == "tokens":
+        print(json.dumps(tokens()))  # noqa: T201
     else:
         raise SystemExit(__doc__)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from tests.bench import machine
@@ -43,11 +43,17 @@ class Site(Chat):
     ready = b'id="watch"'  # the heartbeat with which catching up ends
 
     def __init__(
-        self, services: Services | None = None, *, people: int, rooms: int = 1, messages: int = 0
+        self,
+        services: Services | None = None,
+        *,
+        people: int,
+        rooms: int = 1,
+        messages: int = 0,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.name = "Roomful" if services is None else "Roomful, PostgreSQL and Redis"
-        variables = {"PORT": str(self.port)}
+        variables = {"PORT": str(self.port), **(variables or {})}
         if services:
             variables |= {"DATABASE_URL": services.postgres.url, "REDIS_URL": services.redis.url}
         self.roomful = Roomful(self.folder, **variables)

@@ -39,17 +39,17 @@ class Browser:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def get(self, path: str, **headers: str) -> bytes:
-        status, body = await self._ask("GET", path, headers, "")
+        status, body = await self.ask("GET", path, headers, "")
         assert status == 200, f"GET {path}: {status}"
         return body
 
     async def post(self, path: str, fields: Mapping[str, str], **headers: str) -> bytes:
         form = {"Content-Type": "application/x-www-form-urlencoded", **headers}
-        status, body = await self._ask("POST", path, form, urlencode(fields))
+        status, body = await self.ask("POST", path, form, urlencode(fields))
         assert status in {200, 302}, f"POST {path}: {status} {body[:500]!r}"
         return body
 
-    async def _ask(
+    async def ask(
         self, method: str, path: str, headers: Mapping[str, str], body: str
     ) -> tuple[int, bytes]:
         if self._streams is None:
