@@ -240,11 +240,14 @@ SERVESTATIC_ALLOW_ALL_ORIGINS = False
 SERVESTATIC_KEEP_ONLY_HASHED_FILES = True
 
 
-def _static_headers(headers: Any, _path: str, _url: str) -> None:
+def _static_headers(headers: Any, _path: str, url: str) -> None:
     """Static files are answered before the middlewares that set these for pages."""
-    headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; frame-ancestors 'self'"
-    )
+    policy = "default-src 'none'"
+    if not url.endswith(
+        (".css", ".js")
+    ):  # what a browser shows as a page, such as a picture in SVG
+        policy += "; style-src 'self'; frame-ancestors 'self'"
+    headers["Content-Security-Policy"] = policy
     headers["X-Content-Type-Options"] = "nosniff"
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2s
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from csp.constants import NONE
+from csp.decorators import csp
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -29,12 +31,20 @@ KEPT = {  # the address's name and the template of each fragment that the browse
 }
 
 
+def _alone(response: HttpResponse) -> HttpResponse:
+    """Pages that read it say themselves what may be loaded; opened by itself it loads nothing."""
+    policy = {"default-src": [NONE], "frame-ancestors": [NONE]}
+    wrapped: Any = csp(policy)(lambda _request: response)
+    answer: HttpResponse = wrapped(None)
+    return answer
+
+
 @require_GET
 def style(request: HttpRequest) -> HttpResponse:
     """The reader's own sheet: the pages are the same for everybody, and this says whose is what."""
     response = render(request, "rooms/me.css", content_type="text/css; charset=utf-8")
     patch_cache_control(response, private=True, max_age=3600)
-    return response
+    return _alone(response)
 
 
 @lru_cache(maxsize=len(settings.LANGUAGES) * 2)
@@ -64,7 +74,7 @@ def _kept(name: str, version: str) -> HttpResponse:
     with translation.override(language):
         response = HttpResponse(render_to_string(KEPT[name], _context(version)))
     patch_cache_control(response, public=True, max_age=YEAR, immutable=True)
-    return response
+    return _alone(response)
 
 
 @require_GET

@@ -44,6 +44,9 @@ class Traffic:
         self.urls[event["requestId"]] = event["url"]
 
     def _on_finished(self, event: dict[str, float]) -> None:
+        # Asked for until the socket is open: how often says how busy the machine is.
+        if self.urls[str(event["requestId"])].endswith("/changes/"):
+            return
         self.bytes[str(event["requestId"])] = event["encodedDataLength"]
 
     @property
