@@ -300,8 +300,8 @@ def post(
 
 
 def check(address: str) -> None:
-    """Raises `FetchRefused`, or `FetchPrivate`, if it can be told of the address that it may not be asked.
-    Where its name leads is seen when it is."""
+    """Raises `FetchRefused`, or `FetchPrivate`, if the address itself shows that it may not be asked.
+    Where a name leads is found out when it is."""
     host = _parsed(address).hostname or ""
     try:
         literal = ipaddress.ip_address(host)
