@@ -47,6 +47,9 @@ SENTENCES = {
     Kind.MUTED: gettext_lazy("%(by)s muted %(whom)s in %(room)s %(until)s."),
     Kind.UNMUTED: gettext_lazy("%(by)s let %(whom)s write in %(room)s again."),
     Kind.NO_FACTOR: gettext_lazy("%(by)s took the second factor of %(whom)s away."),
+    Kind.BOT_MADE: gettext_lazy("%(by)s made the bot %(whom)s."),
+    Kind.BOT_TAKEN: gettext_lazy("%(by)s took the bot %(whom)s over."),
+    Kind.BOT_ENDED: gettext_lazy("%(by)s ended the bot %(whom)s."),
     Kind.REPORT: gettext_lazy(
         "%(by)s closed a report of a message of %(whom)s in %(room)s: %(outcome)s."
     ),
@@ -153,6 +156,7 @@ FIELDS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
         lambda value: Requirement(value).label if value in Requirement.values else value,
     ),
     "rooms_by_admins": (gettext_lazy("only admins make rooms"), _yes),
+    "bots_by_members": (gettext_lazy("members make bots"), _yes),
     "link_previews": (gettext_lazy("previews of links"), _yes),
     "private": (gettext_lazy("private"), _yes),
     "keep_days": (gettext_lazy("how long messages are kept"), _days),

@@ -7,6 +7,7 @@ announces the change after the commit. Nothing here knows of requests, sockets o
 from .attachment import Attachment, File, Shelf
 from .audit import AuditEntry
 from .ban import Ban
+from .bot import Bot
 from .chore import Chore
 from .errors import (
     FileRefused,
@@ -42,6 +43,7 @@ __all__ = [
     "Attachment",
     "AuditEntry",
     "Ban",
+    "Bot",
     "Chore",
     "DeletedAccount",
     "Export",

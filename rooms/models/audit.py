@@ -51,6 +51,9 @@ class Kind(models.TextChoices):
     UNMUTED = "unmuted", _("Mute lifted")
     NO_FACTOR = "no-factor", _("Second factor taken away")
     REPORT = "report", _("Report closed")
+    BOT_MADE = "bot-made", _("Bot made")
+    BOT_TAKEN = "bot-taken", _("Bot taken over")
+    BOT_ENDED = "bot-ended", _("Bot ended")
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):

@@ -83,8 +83,10 @@ def _by_room(rows: Iterable[tuple[int, int, str, str, str]]) -> Talkers:
 
 
 def may_write_to(user: User) -> QuerySet[User]:
-    """The people with whom `user` may begin a conversation, themselves included."""
-    return people_visible_to(user).filter(is_active=True)
+    """The people with whom `user` may begin a conversation, themselves included. With bots nobody does,
+    see bot.py."""
+    people = people_visible_to(user).filter(is_active=True, is_bot=False)
+    return people.none() if user.is_bot else people
 
 
 def search(user: User, text: str, *, without: Collection[int] = ()) -> list[User]:

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from .. import faces
 from . import announcements, audit, people
 from .attachment import Attachment
+from .bot import bots_of
 from .export import Export
 from .membership import Membership
 from .message import Message
@@ -142,6 +143,7 @@ def delete_account(person: User, *, by: User) -> None:
         audit.record(audit.Kind.DELETED, by=by, whom=now)
         announcements.look_changed(now.pk)
         announcements.access_ended([now.pk])
+        announcements.access_changed(bots_of(now))
         announcements.people_changed([now.pk, *talked_to])
         from ..background import later  # noqa: PLC0415  # both need the models
         from ..upkeep import finish_deletion  # noqa: PLC0415

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from . import announcements, audit
 from .ban import Ban
+from .bot import bots_of
 from .membership import Membership
 from .permissions import PlaceStanding, Role, demand
 from .place import Place
@@ -54,7 +55,7 @@ def change_role(person: User, role: str, *, by: User) -> None:
             _hand_over(now)
             # Guests moderate nothing, also when they are guests no longer.
             Membership.objects.filter(user=now).update(is_moderator=False)
-        announcements.access_changed([now.pk])
+        announcements.access_changed([now.pk, *bots_of(now)])
         announcements.people_changed([now.pk])
     person.role = now.role
 
@@ -165,6 +166,7 @@ def _close(person: User) -> None:
     person.sessions.all().delete()
     _hand_over(person)
     announcements.access_ended([person.pk])
+    announcements.access_changed(bots_of(person))
 
 
 def _locked(person: User, by: User) -> tuple[User, PlaceStanding]:
@@ -177,6 +179,7 @@ def _locked(person: User, by: User) -> tuple[User, PlaceStanding]:
     rows = concerned.select_for_update(no_key=True).order_by("pk")
     locked = {user.pk: user for user in rows}
     demand(locked[by.pk].is_active)
+    demand(not locked[person.pk].is_bot, _("This is a bot: its own page is where it is ended."))
     return locked[person.pk], PlaceStanding.of(locked[by.pk], Place.objects.get())
 
 

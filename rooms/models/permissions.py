@@ -17,6 +17,8 @@ The roles
 - A *member* finds the open rooms and joins them.
 - A *guest* belongs to the rooms that they were put into, and for them there are no others. They moderate
   none: who adds people to a room may look for people.
+- A *bot* is a guest. Its owner alone arranges it, as they can read whatever it reads; those who
+  run the place can end it, and take it over once its owner can no longer answer for it.
 
 Beside the roles, an *operator* looks after the machine: an owner whom somebody with a shell on the server
 made one (`manage.py operator`). They have the site in rooms/admin/, as long as they are an owner.
@@ -93,6 +95,22 @@ def may_operate(user: User) -> bool:
     return user.is_active and user.is_staff and user.role == Role.OWNER
 
 
+def may_arrange_bot(user: User, owner: int) -> bool:
+    """Name a bot that belongs to `owner`, put it into rooms, and make what programs act by it with."""
+    return user.pk == owner and user.is_active and user.role in FINDS_ROOMS
+
+
+def may_end_bot(user: User, owner: int) -> bool:
+    """End it, and so see that it is there."""
+    runs_place = user.is_active and user.role in RUNS_PLACE
+    return runs_place or may_arrange_bot(user, owner)
+
+
+def may_take_bot_over(user: User, *, still: bool) -> bool:
+    """Answer for a bot whose owner can't any more."""
+    return still and user.is_active and user.role in RUNS_PLACE
+
+
 @dataclass(frozen=True, slots=True)
 class PlaceStanding:
     """How somebody stands to the place, whichever room they are in. It names nobody: pages are kept
@@ -100,11 +118,14 @@ class PlaceStanding:
 
     role: str
     rooms_by_admins: bool = False  # the place lets them alone make rooms
+    bots_by_members: bool = False  # it lets members make bots, too
 
     @classmethod
     def of(cls, user: User, place: Place | None) -> PlaceStanding:
         """Without a place, as on the page of an error that came before it was read, the defaults hold."""
-        return cls(user.role, place is not None and place.rooms_by_admins)
+        if place is None:
+            return cls(user.role)
+        return cls(user.role, place.rooms_by_admins, place.bots_by_members)
 
     @property
     def may_change_place(self) -> bool:
@@ -127,6 +148,15 @@ class PlaceStanding:
     @property
     def may_make_rooms(self) -> bool:
         return self.role in (RUNS_PLACE if self.rooms_by_admins else FINDS_ROOMS)
+
+    @property
+    def may_make_bots(self) -> bool:
+        return self.role in (FINDS_ROOMS if self.bots_by_members else RUNS_PLACE)
+
+    @property
+    def may_see_all_bots(self) -> bool:
+        """Those of others, too, to end them."""
+        return self.role in RUNS_PLACE
 
     @property
     def may_manage_people(self) -> bool:

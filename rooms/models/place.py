@@ -39,6 +39,13 @@ class Place(models.Model):
         _("only admins make rooms"), default=False, help_text=_("Owners count as admins.")
     )
 
+    bots_by_members = models.BooleanField(
+        _("members make bots"),
+        default=False,
+        db_default=False,
+        help_text=_("If not, owners and admins alone do."),
+    )
+
     link_previews = models.BooleanField(
         _("show previews of links"),
         default=False,

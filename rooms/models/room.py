@@ -25,6 +25,7 @@ from .. import metrics
 from . import (
     announcements,
     audit,
+    bot,
     direct,
     mentions,
     posting,
@@ -38,7 +39,7 @@ from .errors import KeyUsed, MessageRefused, RoomClosed, TooManyPeople
 from .membership import Membership
 from .mentions import mentions_of
 from .message import GROUPED, RUN, Message, Row, clean_body, clean_key, digest
-from .permissions import FINDS_ROOMS, MODERATES, Standing, demand
+from .permissions import FINDS_ROOMS, MODERATES, Standing, demand, may_arrange_bot
 from .prepared import Prepared
 from .preview import ask_for_previews, previews_of
 from .quote import Quote
@@ -356,13 +357,16 @@ class Room(models.Model):
         """From now on the room is there for those alone who belong to it; it closes before all others at
         once. There is no way back: what was said then was said among them."""
         self._refuse_if_direct()
-        with self.changing() as room:
-            if not room.private:
-                room.private, room.details_version = True, room.step()
-                audit.record(audit.Kind.ROOM, by=by, room=room, changed={"private": [False, True]})
-                room.announce(None)
-                room.announce_to_members()
-                announcements.access_changed(None)
+        with transaction.atomic():
+            with self.changing() as room:
+                if not room.private:
+                    room.private, room.details_version = True, room.step()
+                    changed = {"private": [False, True]}
+                    audit.record(audit.Kind.ROOM, by=by, room=room, changed=changed)
+                    room.announce(None)
+                    room.announce_to_members()
+                    announcements.access_changed(None)
+            bot.follow_owners(self)
         self.refresh_from_db()
 
     def archive(self, *, by: User | None = None) -> None:
@@ -401,8 +405,9 @@ class Room(models.Model):
 
     def add(self, user: User, *, by: User | None = None) -> Membership:
         """Let somebody into the room, private or open, also if they were kept out of it so far. The
-        caller has asked `may_add_people`."""
+        caller has asked `may_add_people`. Bots their owner alone lets in, see `Bot.put_into`."""
         self._refuse_if_direct()
+        demand(not user.is_bot or (by is not None and may_arrange_bot(by, user.bot.owner_id)))
         with transaction.atomic():
             restriction.readmit(self, user, by=by)
             return self._admit(user)
@@ -434,6 +439,8 @@ class Room(models.Model):
             announcements.people_changed([user.pk])
             if not Standing.of(user, self, None).may_read:
                 announcements.access_ended([user.pk], self.pk)
+            if self.private and not user.is_bot:
+                bot.follow_owners(self)
 
     def appoint(self, user: User, *, moderator: bool, by: User | None = None) -> None:
         """Make somebody who belongs to the room a moderator of it, or one no longer. Whoever is the last

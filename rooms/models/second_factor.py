@@ -38,7 +38,7 @@ EXISTS (
         second_factor = '{Requirement.RUNNERS}'
         AND rooms_user.role IN ({", ".join(f"'{role}'" for role in sorted(RUNS_PLACE))})
     )
-) AND NOT EXISTS (
+) AND NOT rooms_user.is_bot AND NOT EXISTS (
     SELECT 1 FROM mfa_authenticator WHERE user_id = rooms_user.id AND type = '{Authenticator.Type.TOTP}'
 )
 """  # noqa: S608  # constants
@@ -56,11 +56,12 @@ def owing(users: models.QuerySet[User], requirement: str) -> models.QuerySet[Use
     if not (roles := roles_bound(requirement)):
         return users.none()
     having = Authenticator.objects.filter(user=models.OuterRef("pk"), type=Authenticator.Type.TOTP)
-    return users.filter(~models.Exists(having), role__in=roles)
+    return users.filter(~models.Exists(having), role__in=roles, is_bot=False)
 
 
 def owed_by(user: str) -> models.Q:
-    """The same as a condition of a query that reaches an account by `user`, whatever the place wants."""
+    """The same as a condition of a query that reaches an account by `user`, whatever the place wants. A
+    bot has no first factor either: a token is all that it shows."""
     from .place import Place  # noqa: PLC0415  # which has a field of this module
 
     wanted = {of: models.Exists(Place.objects.filter(second_factor=of)) for of in Requirement}
@@ -68,7 +69,7 @@ def owed_by(user: str) -> models.Q:
     bound = models.Q(wanted[Requirement.EVERYBODY]) | models.Q(
         wanted[Requirement.RUNNERS], **{f"{user}__role__in": sorted(RUNS_PLACE)}
     )
-    return bound & ~models.Q(models.Exists(having))
+    return bound & models.Q(**{f"{user}__is_bot": False}) & ~models.Q(models.Exists(having))
 
 
 def requirement() -> str:
@@ -85,7 +86,7 @@ def owes(user: User) -> bool:
 
 
 def is_bound(user: User) -> bool:
-    return user.role in roles_bound(requirement())
+    return not user.is_bot and user.role in roles_bound(requirement())
 
 
 def require(place: Place, of: str, *, by: User) -> None:

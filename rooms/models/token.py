@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from . import announcements, second_factor
+from .bot import works
 from .prepared import Prepared
 from .room import Room
 from .user import User
@@ -74,7 +75,7 @@ class TokenQuerySet(models.QuerySet["Token"]):
     def live(self) -> TokenQuerySet:
         """Those that open something."""
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
-        return self.filter(unexpired, user__is_active=True)
+        return self.filter(unexpired, works("user"), user__is_active=True)
 
 
 class Token(models.Model):
@@ -246,7 +247,8 @@ _USER = [field.attname for field in User._meta.concrete_fields]
 
 
 def _with_user(**of_value: Any) -> Any:
-    found = Token.objects.filter(~second_factor.owed_by("user"), **of_value, user__is_active=True)
+    opens = works("user") & ~second_factor.owed_by("user")
+    found = Token.objects.filter(opens, **of_value, user__is_active=True)
     return found.values_list(*_TOKEN, *(f"user__{name}" for name in _USER))
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX as UNUSABLE
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -22,6 +23,7 @@ from .permissions import Role
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from .bot import Bot
     from .profile import Profile
 
 FACE_HUES = 8  # as many as static/css/base.css draws
@@ -72,7 +74,7 @@ class Scheme(models.TextChoices):
 
 
 class User(AbstractUser):
-    """A person: signs in with `username`, is called `display_name`."""
+    """A person: signs in with `username`, is called `display_name`. Or a bot, which signs in nowhere."""
 
     display_name = models.CharField(
         _("display name"),
@@ -118,6 +120,12 @@ class User(AbstractUser):
     name_words = NameWords(
         default="", editable=False, help_text=_("The words that this person is found by.")
     )
+    is_bot = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text=_("Whether programs act by this account, and nobody signs in; see `Bot`."),
+    )
     face = models.CharField(
         max_length=16,
         blank=True,
@@ -126,6 +134,7 @@ class User(AbstractUser):
     )
 
     profile: Profile  # if they have told anything about themselves
+    bot: Bot  # if it is one
 
     class Meta:
         verbose_name = _("person")
@@ -134,6 +143,16 @@ class User(AbstractUser):
             # Whoever stands behind an @ is looked up by either.
             models.Index(Lower("username"), name="user_by_username"),
             models.Index(Lower("display_name"), name="user_by_display_name"),
+        ]
+        constraints = [
+            # Whatever sets a password or looks for an address finds that a bot has none.
+            models.CheckConstraint(
+                condition=models.Q(is_bot=False)
+                | models.Q(
+                    role=Role.GUEST, is_staff=False, email="", password__startswith=UNUSABLE
+                ),
+                name="bots_sign_in_nowhere",
+            ),
         ]
 
     def __str__(self) -> str:
