@@ -28,6 +28,7 @@ from . import (
     bot,
     direct,
     mentions,
+    outgoing,
     posting,
     quote,
     reactions,
@@ -203,6 +204,12 @@ class Room(models.Model):
         default=0,
         db_default=0,
         help_text=gettext_lazy("Seconds between two messages of one person; 0 for none."),
+    )
+    hooks = models.PositiveSmallIntegerField(
+        default=outgoing.NONE,
+        db_default=outgoing.NONE,
+        editable=False,
+        help_text=gettext_lazy("What is said here of interest to a webhook, see `outgoing.py`."),
     )
 
     objects = RoomQuerySet.as_manager()
@@ -420,6 +427,8 @@ class Room(models.Model):
             )
             if made:
                 announcements.people_changed([user.pk])
+                if user.is_bot:
+                    outgoing.came_into(self, user)
         return membership
 
     def remove(self, user: User, *, by: User | None = None, reason: str = "") -> None:
@@ -557,6 +566,7 @@ class Room(models.Model):
                 rows.append(began.as_row(self, began.author))
             posting.count(message, room.run + 1 if continues else 1, rows[-1].version)
             ask_for_previews(message)
+            outgoing.tell(message, room.hooks, author)
             for row in rows:
                 announcements.room_changed(self.pk, row.version, row.as_data(), None)
             announcements.room_stirred(self.pk)
