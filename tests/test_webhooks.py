@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import runpy
 import threading
+import time
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.db import connection, connections
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from rooms import background, webhooks
-from rooms.models import AuditEntry, Bot, Message, OutgoingWebhook, Role, people
+from rooms.models import AuditEntry, Bot, Message, OutgoingWebhook, Role, delivering, people
 from rooms.models import outgoing as model
 from rooms.models.audit import Kind
-from rooms.models.delivering import ATTEMPTS, Claim
+from rooms.models.delivering import ATTEMPTS, Claim, following
 from rooms.models.outgoing import HookCursor
 from rooms.models.restriction import UNTIL_LIFTED, mute
 from tests.elsewhere import PUBLIC, Internet, answer, redirect
 from tests.factories import make_room, make_user, say
+from tests.process import REPOSITORY
 from tests.receiver import DONE, Receiver, hook, pass_time, says, status, until_done, work
 from tests.services import wait_until
 from tests.test_fetch import endless, endless_chunks
@@ -115,6 +119,35 @@ def test_it_is_signed_with_the_moment_at_which_it_was_sent(here: Here) -> None:
     assert made.secret not in OutgoingWebhook.objects.get().sealed_secret
     renewed = made.webhook.renew_secret(by=here.alice).secret
     assert OutgoingWebhook.objects.get().secret == renewed != made.secret
+
+
+@pytest.fixture
+def example() -> Any:
+    """The program that the documentation shows."""
+    file = REPOSITORY / "docs" / "receiver.py"
+    assert file.read_text(encoding="utf-8").count("\n") <= 40
+    return SimpleNamespace(**runpy.run_path(str(file)))
+
+
+def test_the_example_of_the_documentation_knows_what_is_genuine(
+    here: Here, example: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = here.receiver.address
+    made = OutgoingWebhook.make(here.bot, address=address, event="mention", by=here.alice)
+    monkeypatch.setenv("SECRET", made.secret)
+    here.say("@Echo tea?")
+    work()
+    head, body = here.internet.requests[0], here.internet.bodies[0]
+    headers = dict(line.split(": ", 1) for line in head.split("\r\n") if ": " in line)
+    assert example.genuine(headers, body)
+    assert not example.genuine(headers, body + b" ")
+    later = {**headers, "Roomful-Timestamp": str(int(headers["Roomful-Timestamp"]) + 1)}
+    assert not example.genuine(later, body)
+    assert not example.genuine({}, body)
+    monkeypatch.setattr(time, "time", lambda: int(headers["Roomful-Timestamp"]) + 301)
+    assert not example.genuine(headers, body), "an old one, sent once more by somebody else"
+    monkeypatch.setenv("SECRET", "another")
+    assert not example.genuine(headers, body)
 
 
 def test_every_message_of_the_chosen_rooms_is_sent_in_order(here: Here) -> None:
@@ -266,6 +299,7 @@ def half_way(length: int = 50) -> bytes:
         (b"", "failed"),
         (half_way(), "failed"),
     ],
+    ids=["500", "404", "elsewhere", "back here", "no HTTP", "nothing", "half of it"],
 )
 def test_what_failed_is_sent_again_and_all_behind_it_waits(
     here: Here, wrong: bytes, said: str
@@ -534,6 +568,26 @@ def test_an_answer_waits_for_the_bots_turn_or_is_dropped_and_that_is_noted(here:
 # Workers
 
 
+def test_what_is_said_while_a_worker_finds_nothing_more_is_sent_all_the_same(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.hook(here.room)
+    here.say("one")
+    looks = iter([None, "in between"])
+
+    def look(cursor: HookCursor) -> Message | None:
+        found = following(cursor)
+        if found is None and (text := next(looks, None)):
+            here.say(text)
+        return found
+
+    monkeypatch.setattr(webhooks, "following", look)
+    work()
+    here.say("two")
+    work()
+    assert here.receiver.texts == ["one", "two", "in between"]
+
+
 def test_what_a_lost_worker_had_is_done_by_the_next(here: Here) -> None:
     here.hook(here.room)
     here.say("one", "two")
@@ -549,24 +603,22 @@ def test_what_a_lost_worker_had_is_done_by_the_next(here: Here) -> None:
     assert here.receiver.texts == ["one", "two"]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_of_several_workers_one_delivers(here: Here) -> None:
+def test_of_two_workers_that_see_it_at_once_one_has_it(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here.hook(here.room)
     here.say("one")
-    at_once = threading.Barrier(4)
-    taken: list[Claim | None] = []
+    quicker: list[Claim | None] = []
 
-    def take() -> None:
-        at_once.wait()
-        taken.append(Claim.take())
-        connections.close_all()
+    def meanwhile(length: int) -> str:
+        """Between the look and the grip of the other."""
+        monkeypatch.undo()
+        quicker.append(Claim.take())
+        return "another"
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len([each for each in taken if each]) == 1
+    monkeypatch.setattr(delivering, "get_random_string", meanwhile)
+    assert Claim.take() is None
+    assert quicker[0] is not None
 
 
 @pytest.fixture

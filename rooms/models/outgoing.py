@@ -53,6 +53,14 @@ class TooManyWebhooks(ValidationError):
         )
 
 
+class WebhookThere(ValidationError):
+    def __init__(self) -> None:
+        super().__init__(
+            _("The bot has such a webhook to this address. Remove that one first."),
+            code="webhook_there",
+        )
+
+
 class Event(models.TextChoices):
     """What is sent."""
 
@@ -128,7 +136,7 @@ class OutgoingWebhook(models.Model):
         cls, bot: Bot, *, address: str, event: str, rooms: Collection[int] = (), by: User
     ) -> Made:
         """From now on what is said goes there: of these of the bot's rooms where every message does.
-        Raises `PermissionDenied` and `TooManyWebhooks`."""
+        Raises `PermissionDenied`, `TooManyWebhooks` and `WebhookThere`."""
         secret = secrets.token_urlsafe(32)
         while True:
             with transaction.atomic():
@@ -155,7 +163,10 @@ class OutgoingWebhook(models.Model):
         return dict(rooms.select_for_update().values_list("pk", "last_number"))
 
     def _begin(self, known: dict[int, int], chosen: Collection[int], by: User) -> None:
-        if self.bot.outgoing_webhooks.count() >= MOST:
+        others = self.bot.outgoing_webhooks
+        if others.filter(address=self.address, event=self.event).exists():
+            raise WebhookThere
+        if others.count() >= MOST:
             raise TooManyWebhooks
         self.save(force_insert=True)
         listens = [room for room in known if self.event == Event.MENTION or room in chosen]
@@ -206,6 +217,12 @@ class OutgoingWebhook(models.Model):
         idle = self.cursors.filter(room=None, told=F("delivered"))
         if idle.update(told=F("told") + 1, due_at=timezone.now()):
             _wake()
+
+    @property
+    def rooms(self) -> list[Room]:
+        """Those that were chosen, by name. Needs `cursors` loaded, with their rooms."""
+        known = [each.room for each in self.cursors.all() if each.room is not None]
+        return sorted(known, key=lambda room: (room.name.casefold(), room.pk))
 
     @property
     def is_tested(self) -> bool:
