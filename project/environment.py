@@ -22,8 +22,9 @@ TOKEN_LENGTH = 32  # 128 bits as `openssl rand -hex 16` writes them
 
 # What addresses of Roomful's own begin with.
 TAKEN = frozenset(
-    """accounts api api-token-auth composer direct exports healthz help join language manifest metrics
-    people place previews readyz reports rooms search setup static unread unsubscribe ws""".split()  # noqa: SIM905  # shorter than a line for each
+    """accounts api api-token-auth composer direct exports healthz help hooks join language manifest
+    metrics people place previews readyz reports rooms search setup static unread unsubscribe ws
+    """.split()  # noqa: SIM905  # shorter than a line for each
 )
 
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.IGNORECASE)

@@ -42,9 +42,9 @@ LONGEST = 2_000  # characters of a message; an address may have 64 kB
 
 WITHHELD = "its text is not logged"
 
-# What stands in an address and opens something: invitations, and allauth's links in mails.
+# What stands in an address and opens something: invitations, webhooks, and allauth's links in mails.
 _SECRET_PATH = re.compile(
-    r"(/join/|/unsubscribe/|/accounts/confirm-email/|/accounts/password/reset/key/)[^\s?'\"]+"
+    r"(/join/|/hooks/|/unsubscribe/|/accounts/confirm-email/|/accounts/password/reset/key/)[^\s?'\"]+"
 )
 _QUERY = re.compile(r"(/[^\s?'\"]*)\?[^\s'\"]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

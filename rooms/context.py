@@ -31,6 +31,7 @@ class Other(NamedTuple):
     pk: int
     name: str
     face: str  # see `Look`
+    is_bot: bool = False
 
 
 class RoomItem(NamedTuple):

@@ -30,6 +30,7 @@ from rooms.adapter import EMAIL_LENGTH
 from rooms.models import Place, Role, Room, User
 from rooms.models.ban import ban_of_address
 from rooms.models.invitation import LIFETIME, InvitationOver
+from rooms.models.permissions import may_arrange_bot
 from rooms.models.second_factor import Requirement
 from rooms.models.user import Scheme
 
@@ -341,6 +342,15 @@ class PlaceForm(forms.Form):
         required=False,  # what a form does not say stays as it is
         widget=forms.RadioSelect,
     )
+    bots_by = forms.ChoiceField(
+        label=gettext_lazy("Who may make bots"),
+        choices=[
+            ("members", gettext_lazy("All members")),
+            ("admins", gettext_lazy("Only owners and admins")),
+        ],
+        required=False,  # as above
+        widget=forms.RadioSelect,
+    )
     link_previews = forms.BooleanField(
         label=gettext_lazy("Show previews of links"),
         required=False,
@@ -572,8 +582,20 @@ class MemberForm(forms.Form):
         ),
     )
 
+    def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._by = by
+
     def clean_username(self) -> User:
         """A username wins over a display name that is spelt the same."""
+        found = self._named()
+        if found.is_bot and not may_arrange_bot(self._by, found.bot.owner_id):
+            raise ValidationError(
+                _("This is a bot of somebody else. Ask them to put it into the room.")
+            )
+        return found
+
+    def _named(self) -> User:
         name = " ".join(self.cleaned_data["username"].split()).removeprefix("@")
         active = User.objects.filter(is_active=True)
         for spelling in ({"username": name}, {"username__iexact": name}, {"display_name": name}):

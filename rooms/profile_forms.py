@@ -48,24 +48,9 @@ class EmojiField(forms.CharField):
         return value
 
 
-class WholeProfileForm(ProfileForm):
-    """How somebody is called and shown, what they tell about themselves, and what they read in."""
+class PictureForm(forms.Form):
+    """A picture to be shown by."""
 
-    pronouns = LineField(
-        label=gettext_lazy("Pronouns"),
-        max_length=PRONOUNS_LENGTH,
-        required=False,
-        widget=forms.TextInput(
-            attrs={"placeholder": gettext_lazy("such as they/them"), "autocomplete": "off"}
-        ),
-    )
-    about = TextField(
-        label=gettext_lazy("About you"),
-        max_length=ABOUT_LENGTH,
-        required=False,
-        help_text=gettext_lazy("Up to 300 characters, for your card. Addresses become links."),
-        widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
-    )
     picture = forms.FileField(
         label=gettext_lazy("Picture"),
         required=False,
@@ -88,6 +73,26 @@ class WholeProfileForm(ProfileForm):
         except ValidationError as error:
             self.add_error("picture", error)
         return self.cleaned_data
+
+
+class WholeProfileForm(ProfileForm, PictureForm):
+    """How somebody is called and shown, what they tell about themselves, and what they read in."""
+
+    pronouns = LineField(
+        label=gettext_lazy("Pronouns"),
+        max_length=PRONOUNS_LENGTH,
+        required=False,
+        widget=forms.TextInput(
+            attrs={"placeholder": gettext_lazy("such as they/them"), "autocomplete": "off"}
+        ),
+    )
+    about = TextField(
+        label=gettext_lazy("About you"),
+        max_length=ABOUT_LENGTH,
+        required=False,
+        help_text=gettext_lazy("Up to 300 characters, for your card. Addresses become links."),
+        widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
+    )
 
 
 KEEP = "keep"

@@ -62,6 +62,8 @@ LEFT_OUT = {
     "rooms.Mention": "who was called in which message, which goes with the message",
     "rooms.MailSettings": "when somebody wants mail is their own business",
     "rooms.PreviewPicture": "what it shows was linked to in rooms that an operator may not read",
+    "rooms.Bot": "owners and admins see all bots and end them on a page of the place",
+    "rooms.Incoming": "whoever has its address can post there; a bot's owner makes and revokes it",
     "auth.Group": "roles say who may do what",
     "auth.Permission": "roles say who may do what",
     "contenttypes.ContentType": "Django's own list of the tables",

@@ -8,15 +8,17 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 
-from rooms.models import AuditEntry, Bot, Place, Role, Room, Token, people
+from rooms.models import AuditEntry, Bot, Place, Role, Room, Row, Token, people
 from rooms.models.bot import TooManyBots
 from rooms.models.direct import search
 from rooms.models.leaving import delete_account
 from rooms.models.second_factor import Requirement, owes
 from tests.api.caller import Caller
-from tests.factories import make_room, make_user
+from tests.factories import give_face, make_room, make_user, say
 
 if TYPE_CHECKING:
+    from django.test import Client
+
     from rooms.models import User
 
 pytestmark = pytest.mark.django_db
@@ -201,3 +203,60 @@ def test_its_username_is_free_and_plainly_a_bot_s(alice: User) -> None:
     assert names["Deploy"].startswith("deploy-bot-")
     assert names["Робот"] == "робот-bot"
     assert names["!!!"] == "bot"
+
+
+# How it looks
+
+
+SQUARE, BADGE = 'class="face bot"', '<small class="bot-badge">bot</small>'
+
+
+def test_it_is_shown_as_a_bot_wherever_people_are_shown(
+    bot: Bot, alice: User, bob: User, bob_client: Client, open_room: Room
+) -> None:
+    bot.put_into(open_room, by=alice)
+    page = f"/rooms/{open_room.slug}/"
+    (said,) = say(open_room, bob, "Is it up?")
+    assert BADGE not in bob_client.get(page).content.decode()
+    open_room.post(bot.user, "Deployed.", "key-of-the-bot", reply=said.number)
+    open_room.post(bob, "Thanks", "key-of-bob-1", reply=2)
+    shown = bob_client.get(page).content.decode()
+    assert shown.count(BADGE) == 1
+    assert shown.count(SQUARE) == 2  # beside what it said, and where bob quotes it
+    for path in (f"{page}members/", f"/people/{bot.pk}/", "/search/?q=deployed"):
+        html = bob_client.get(path).content.decode()
+        assert (html.count(BADGE), html.count(SQUARE)) == (1, 1), path
+    give_face(bot.user)
+    assert '<img class="face bot"' in bob_client.get(page).content.decode()
+    card = bob_client.get(f"/people/{bot.pk}/").content.decode()
+    assert "of <bdi>Alice Archer</bdi>" in card
+    assert "direct-new" not in card
+
+
+def test_what_is_pushed_of_it_is_what_the_page_shows(
+    bot: Bot, alice: User, bob: User, open_room: Room
+) -> None:
+    bot.put_into(open_room, by=alice)
+    open_room.post(bot.user, "Deployed.", "key-of-the-bot")
+    open_room.post(bob, "Thanks", "key-of-bob-1", reply=1)
+    steps, shown = open_room.steps_after(0), open_room.history().rows
+    assert steps
+    assert {step.row for step in steps} == set(shown)
+    assert [Row.from_data(row.as_data()) for row in shown] == shown
+    assert [row.author_is_bot for row in shown] == [True, False]
+    assert [row.quote and row.quote.author_is_bot for row in shown] == [None, True]
+
+
+def test_programs_are_told_that_it_is_one(bot: Bot, alice: User, open_room: Room) -> None:
+    bot.put_into(open_room, by=alice)
+    program = program_of(bot)
+    program.post(f"rooms/{open_room.slug}/messages", {"text": "Deployed."})
+    (message,) = program.get(f"rooms/{open_room.slug}/messages")["messages"]
+    assert message["author"] == {"id": bot.pk, "name": "Deploy", "bot": True}
+    assert program.get("me")["bot"] is True
+    members = program.get(f"rooms/{open_room.slug}/members")["members"]
+    assert {each["username"]: each["bot"] for each in members} == {
+        "alice": False,
+        "bob": False,
+        "deploy-bot": True,
+    }

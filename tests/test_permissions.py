@@ -29,8 +29,10 @@ from django.utils import timezone
 from rooms import disk, urls
 from rooms.mail import unsubscribe_token
 from rooms.models import (
+    Bot,
     Export,
     Imported,
+    Incoming,
     Invitation,
     Place,
     Preview,
@@ -138,7 +140,7 @@ SOCKETS = """
 """
 
 # o owner  a admin  b member  g guest  d deactivated  n nobody
-# The place lets all members make rooms, or admins alone.
+# The place lets all members make rooms and bots, or admins alone.
 
 IN_PLACE = """
                               members admins
@@ -231,6 +233,25 @@ POST  sessions-end            ++++>>  ++++>>
 GET   tokens                  ++++>>  ++++>>
 POST  tokens                  ++++>>  ++++>>
 POST  token-revoke            ++++>>  ++++>>
+GET   bots                    ++++>>  ++++>>
+POST  bots                    +++->>  ++-->>
+GET   bot                     ++00>>  ++00>>
+GET   bot/member              +++0>>  +++0>>
+POST  bot                     +-00>>  +-00>>
+POST  bot/member              --+0>>  --+0>>
+POST  bot-rooms               +-00>>  +-00>>
+POST  bot-rooms/out           +-00>>  +-00>>
+GET   bot-tokens              +-00>>  +-00>>
+POST  bot-tokens              +-00>>  +-00>>
+GET   bot-hooks               +-00>>  +-00>>
+POST  bot-hooks               +-00>>  +-00>>
+POST  bot-hook-revoke         +-00>>  +-00>>
+GET   bot-end                 ++00>>  ++00>>
+POST  bot-end                 ++00>>  ++00>>
+POST  bot-end/member          +++0>>  +++0>>
+POST  bot-take-over           --00>>  --00>>
+POST  bot-take-over/still     ++00>>  ++00>>
+POST  hook                    ++++++  ++++++
 GET   help                    ++++>>  ++++>>
 GET   preview-picture         ++++>>  ++++>>
 GET   manifest                ++++++  ++++++
@@ -279,6 +300,8 @@ class Scene:
     export: int = 0  # the key of a copy that the member asked for
     brought: Any = None  # somebody from elsewhere
     report: int = 0  # of what was said in an open room
+    bots: dict[str, Bot] = field(default_factory=dict)  # by whom they belong to
+    hook: Any = None  # an incoming webhook of the owner's
 
     @classmethod
     def arrange(cls) -> Scene:
@@ -328,7 +351,22 @@ class Scene:
         Report.make(message, by=people["guest"], reason="rude")
         invitation = Invitation.make(by=people["owner"])
         report = Report.objects.get().pk
-        return cls(people, rooms, clients, invitation, picture.key, export.pk, brought, report)
+        scene = cls(people, rooms, clients, invitation, picture.key, export.pk, brought, report)
+        scene.arrange_bots()
+        return scene
+
+    def arrange_bots(self) -> None:
+        """The still one is of a guest who was a member when they made it."""
+        owner, room = self.people["owner"], self.rooms["open"]
+        Place.objects.update(bots_by_members=True)
+        User.objects.filter(pk=self.people["outside"].pk).update(role=Role.MEMBER)
+        self.bots = {
+            name: Bot.make(name=name, by=self.people[name])
+            for name in ("owner", "member", "outside")
+        }
+        User.objects.filter(pk=self.people["outside"].pk).update(role=Role.GUEST)
+        self.bots["owner"].put_into(room, by=owner)
+        self.hook = Incoming.make(self.bots["owner"], room, name="CI", by=owner)
 
     def client(self, who: str) -> Client:
         return self.clients.get(who) or Client()
@@ -361,6 +399,18 @@ def at(who: str, **form: Any) -> Request:
             scene.people.get(me if who == "self" else who, scene.people["other"]).pk
         ],
         lambda *_: form,
+    )
+
+
+def of_bot(whose: str = "owner", done: str = "", **form: Any) -> Request:
+    return Request(lambda scene, _who: [scene.bots[whose].pk], lambda *_: form, done=done)
+
+
+def room_of_bot(kind: str, **form: Any) -> Request:
+    return Request(
+        lambda scene, _who: [scene.bots["owner"].pk],
+        lambda scene, _who: {"room": scene.rooms[kind].pk, **form},
+        done="/hooks/" if "name" in form else "",
     )
 
 
@@ -471,6 +521,23 @@ REQUESTS = {
         form=lambda *_: {"name": "Backup", "scopes": "read", "lifetime": "30"}, done="roomful_"
     ),
     "token-revoke": Request(lambda *_: [1]),
+    "bots": with_form(name="Deploy"),
+    "bot": of_bot(name="Otherwise"),
+    "bot/member": of_bot("member", name="Otherwise"),
+    "bot-rooms": room_of_bot("moderators-only", to="in"),
+    "bot-rooms/out": room_of_bot("open", to="out"),
+    "bot-tokens": of_bot(name="Backup", scopes="read", lifetime="30", done="roomful_"),
+    "bot-hooks": room_of_bot("open", name="Builds"),
+    "bot-hook-revoke": Request(
+        lambda scene, _who: [scene.hook.incoming.bot_id, scene.hook.incoming.pk]
+    ),
+    "bot-end": of_bot(),
+    "bot-end/member": of_bot("member"),
+    "bot-take-over": of_bot(),
+    "bot-take-over/still": of_bot("outside"),
+    "hook": Request(
+        lambda scene, _who: [scene.hook.secret], lambda *_: {"payload": '{"text": "hi"}'}, done="ok"
+    ),
     "composer-input": kept_fragment,
     "connection-lost": kept_fragment,
     "pasted": kept_fragment,
@@ -520,7 +587,7 @@ def letter(answer: Answer, done: str = "") -> str:
 
 
 # Whoever is refused is shown a page, and has then read it; the other is a column of the table.
-IGNORED = {"last_read", "rooms_by_admins"}
+IGNORED = {"last_read", "rooms_by_admins", "bots_by_members"}
 
 
 def everything() -> str:
@@ -584,7 +651,9 @@ def compare_in_rooms(scene: Scene, lines: list[str]) -> None:
 
 def compare_in_place(scene: Scene, lines: list[str]) -> None:
     def asked_where(line: str, who: str, setting: str) -> str:
-        Place.objects.update(rooms_by_admins=setting == "admins")
+        Place.objects.update(
+            rooms_by_admins=setting == "admins", bots_by_members=setting == "members"
+        )
         return asked(scene, line, who)
 
     def answers(line: str) -> list[Callable[[], str]]:

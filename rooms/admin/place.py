@@ -26,13 +26,20 @@ class PlaceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for type 
 
     class Meta:
         model = Place
-        fields = ["name", "sign_up", "rooms_by_admins", "link_previews", "file_limit"]
+        fields = [
+            "name",
+            "sign_up",
+            "rooms_by_admins",
+            "bots_by_members",
+            "link_previews",
+            "file_limit",
+        ]
 
 
 @admin.register(Place, site=operators)
 class PlaceAdmin(OperatorAdmin):
     form = PlaceForm
-    fields = "name", "sign_up", "rooms_by_admins", "link_previews", "file_limit"
+    fields = "name", "sign_up", "rooms_by_admins", "bots_by_members", "link_previews", "file_limit"
     editable = fields
     list_display = fields
 

@@ -75,7 +75,7 @@ def _sent_file(file: Attachment, slug: str) -> records.Record:
     return {
         **records.file(file.shown, slug),
         "message": message.number,
-        "author": records.person(file.author_id, file.author.name),
+        "author": records.person(file.author_id, file.author.name, file.author.is_bot),
     }
 
 

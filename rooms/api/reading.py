@@ -35,7 +35,7 @@ class Me(Endpoint):
         user = self.user
         return Response(
             {
-                **records.person(user.pk, user.name),
+                **records.person(user.pk, user.name, user.is_bot),
                 "username": user.username,
                 "role": user.role,
                 "language": user.language,

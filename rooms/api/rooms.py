@@ -175,7 +175,7 @@ class Members(Endpoint):
             {
                 "members": [
                     {
-                        **records.person(each.user_id, each.user.name),
+                        **records.person(each.user_id, each.user.name, each.user.is_bot),
                         "username": each.user.username,
                         "moderator": each.moderates,
                         "joined_at": records.moment(each.joined_at),
@@ -194,11 +194,14 @@ class Online(Endpoint):
         here = presence.held("here", [room.pk])[room.pk]
         writing = presence.held("typing", [room.pk])[room.pk]
         shown: Any = sorted(here)[:HERE]
-        named = {each.pk: each.name for each in everybody({*shown, *writing})}
+        named = {
+            each.pk: records.person(each.pk, each.name, each.is_bot)
+            for each in everybody({*shown, *writing})
+        }
         return Response(
             {
                 "total": len(here),
-                "here": [records.person(pk, named[pk]) for pk in shown if pk in named],
-                "writing": [records.person(pk, named[pk]) for pk in sorted(writing) if pk in named],
+                "here": [named[pk] for pk in shown if pk in named],
+                "writing": [named[pk] for pk in sorted(writing) if pk in named],
             }
         )

@@ -165,6 +165,7 @@ class SearchAsked(serializers.Serializer[Any]):
 class Person(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField()
+    bot = serializers.BooleanField(help_text=_("Whether programs act by this account."))
 
 
 class Quote(serializers.Serializer[Any]):

@@ -113,6 +113,12 @@ def _text(message: dict[str, Any], subtype: str) -> str:
     if text.strip() and subtype != "bot_message":
         return text
     # What programs say is often there alone; for people it is what their links are about.
+    return words_with_attachments(message)
+
+
+def words_with_attachments(message: dict[str, Any]) -> str:
+    """The text of what a program said, and what is attached to it, in Slack's own marks."""
+    text = text_of(message.get("text"), LONGEST)
     parts = [text] if text.strip() else []
     for each in list_of(message.get("attachments"))[:20]:
         attached = dict_of(each)

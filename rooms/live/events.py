@@ -61,8 +61,8 @@ def presence(people: People) -> str:
         "presence",
         {
             "total": people.total,
-            "here": [records.person(each.pk, each.name) for each in people.here],
-            "writing": [records.person(each.pk, each.name) for each in people.writing],
+            "here": [records.person(each.pk, each.name, each.is_bot) for each in people.here],
+            "writing": [records.person(each.pk, each.name, each.is_bot) for each in people.writing],
         },
     )
 

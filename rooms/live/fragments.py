@@ -30,7 +30,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from ..models import Row
-from ..models.user import FACE_HUES, initials
+from ..models.user import FACE_HUES, Look, initials
 from ..text import is_only_emoji, summary, to_html
 from . import attached
 from .moulds import mould
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from ..context import RoomItem
     from ..models import Quote, Reaction, RoomDetails, Step
     from ..models.profile import Status
-    from ..models.user import Look
 
 KEY_HERE = "the-key"
 ROWS_KEPT = 10_000  # rendered rows of about 0.6 kB each
@@ -96,24 +95,32 @@ class Person(NamedTuple):
     pk: int
     name: str
     face: str = ""  # version of the picture, if there is one
+    is_bot: bool = False
     status: Status | None = None
     undisturbed: bool = False  # not to be disturbed just now
 
 
 @lru_cache(maxsize=FACES_KEPT)
-def face(pk: int, name: str, version: str) -> SafeString:
-    """Somebody's picture, or the initials of their name where the version is empty."""
-    return _face(pk, name, version)
+def face(pk: int, name: str, version: str, is_bot: bool = False) -> SafeString:
+    """Somebody's picture, or the initials of their name where the version is empty: a circle, of a bot a
+    square."""
+    return _face(pk, Look(name, version, is_bot))
 
 
-def _face(pk: int, name: str, version: str, swap: str = "") -> SafeString:
-    person = {"pk": pk, "hue": pk % FACE_HUES, "initials": initials(name), "face": version}
+def _face(pk: int, now: Look, swap: str = "") -> SafeString:
+    person = {
+        "pk": pk,
+        "hue": pk % FACE_HUES,
+        "initials": initials(now.name),
+        "face": now.face,
+        "is_bot": now.is_bot,
+    }
     return render_to_string("_face.html", {"person": person, "swap": mark_safe(swap)})
 
 
 def own_face(pk: int, now: Look) -> SafeString:
     """Put in the place of the reader's own at the edge of every page."""
-    return _face(pk, *now, f".self[data-person='{pk}']>.face")
+    return _face(pk, now, f".self[data-person='{pk}']>.face")
 
 
 @lru_cache(maxsize=FACES_KEPT)
@@ -151,6 +158,7 @@ def _row(row: Row, swap: str = "", *, marked: bool = False, scope: str = "") -> 
         silent=not row.body,
         by_moderator=row.removal is not None,
         with_reason=bool(row.removal),
+        by_bot=row.author_is_bot,
     )
     return shape.fill(
         {
@@ -425,7 +433,7 @@ def look(pk: int, now: Look) -> str:
     return render_to_string(
         "stream/look.html",
         {
-            "face": _face(pk, *now, f"{said}>.face,{shown}>.face,.trash"),
+            "face": _face(pk, now, f"{said}>.face,{shown}>.face,.trash"),
             "names": mark_safe(names),
             "name": now.name,
         },

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from ..models import File, Preview, Quote, Reaction, RoomDetails, Row
@@ -28,12 +27,8 @@ def path_of(slug: str, *rest: object) -> str:
     return f"/api/rooms/{'/'.join(parts)}"
 
 
-def person(pk: int, name: str) -> Record:
-    return {"id": pk, "name": name}
-
-
-def people(named: Mapping[int, str] | Iterable[tuple[int, str]]) -> list[Record]:
-    return [person(pk, name) for pk, name in dict(named).items()]
+def person(pk: int, name: str, is_bot: bool) -> Record:
+    return {"id": pk, "name": name, "bot": is_bot}
 
 
 def message(row: Row) -> Record:
@@ -42,7 +37,7 @@ def message(row: Row) -> Record:
         "number": row.number,
         "version": row.version,
         "posted_version": row.posted_version,
-        "author": person(row.author, row.author_name),
+        "author": person(row.author, row.author_name, row.author_is_bot),
         "text": row.body,
         "posted_at": moment(row.created_at),
         "edited": row.edited,
@@ -61,7 +56,7 @@ def message(row: Row) -> Record:
 def _quote(original: Quote) -> Record:
     return {
         "number": original.number,
-        "author": person(original.author, original.author_name),
+        "author": person(original.author, original.author_name, original.author_is_bot),
         "text": original.text,
         "deleted": original.deleted,
     }

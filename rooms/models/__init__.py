@@ -20,6 +20,7 @@ from .errors import (
 )
 from .export import Export
 from .imported import Imported
+from .incoming import Incoming
 from .invitation import Invitation
 from .leaving import DeletedAccount
 from .mailing import MailSettings
@@ -52,6 +53,7 @@ __all__ = [
     "FileRefused",
     "History",
     "Imported",
+    "Incoming",
     "Invitation",
     "KeyUsed",
     "Level",

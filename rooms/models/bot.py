@@ -161,11 +161,10 @@ class Bot(models.Model):
 
     def _revoke_all(self) -> None:
         """Whatever opens something by it: each kind has its line here. In a transaction."""
-        from .outgoing import OutgoingWebhook  # noqa: PLC0415  # which needs this module
-
         for token in self.user.tokens.all():
             token.revoke()
-        for webhook in OutgoingWebhook.objects.select_for_update().filter(bot=self.pk):
+        self.incoming.all().delete()
+        for webhook in self.outgoing_webhooks.select_for_update():
             webhook.delete()
 
 

@@ -26,16 +26,16 @@ class Seen(NamedTuple):
 
 
 @lru_cache(maxsize=10_000)
-def _plain(name: str, face: str) -> Seen:
+def _plain(name: str, face: str, is_bot: bool) -> Seen:
     """Who tells nothing, as most do: made once, as each page reads dozens."""
-    return Seen(Look(name, face))
+    return Seen(Look(name, face, is_bot))
 
 
 @cache
 def _seen_query(size: int) -> Prepared:
     return Prepared(
         lambda *ids: User.objects.filter(pk__in=ids).values_list(
-            *("pk", "display_name", "username", "face"),
+            *("pk", "display_name", "username", "face", "is_bot"),
             *("profile__status_emoji", "profile__status_text", "profile__status_until"),
             "profile__undisturbed_until",
         ),
@@ -56,8 +56,8 @@ def _seen_of(wanted: list[int]) -> dict[int, Seen]:
     size = 1 << (len(wanted) - 1).bit_length()  # so that a few statements serve for all
     wanted += wanted[-1:] * (size - len(wanted))
     now, people = timezone.now(), {}
-    for pk, display_name, username, face, *status, rests in _seen_query(size).rows(*wanted):
-        plain = _plain(display_name or username, face)
+    for pk, display_name, username, face, is_bot, *status, rests in _seen_query(size).rows(*wanted):
+        plain = _plain(display_name or username, face, is_bot)
         if status[0] is None:  # there is no profile
             people[pk] = plain
         else:

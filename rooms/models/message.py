@@ -113,6 +113,7 @@ class Row:
     previous_at: datetime | None
     # What most messages have not is left out of their data.
     author_face: str = ""  # see `Look`
+    author_is_bot: bool = False
     files: tuple[File, ...] = ()
     previews: tuple[Preview, ...] = ()
     reactions: tuple[Reaction, ...] = ()
@@ -141,7 +142,7 @@ class Row:
     @property
     def look(self) -> Look:
         """How the author is shown."""
-        return Look(self.author_name, self.author_face)
+        return Look(self.author_name, self.author_face, self.author_is_bot)
 
     def as_data(self) -> dict[str, Any]:
         """Strings, numbers and booleans only, and lists of them."""
@@ -288,6 +289,7 @@ class Message(models.Model):
             author=author.pk,
             author_name=author.name,
             author_face=author.face,
+            author_is_bot=author.is_bot,
             body=self.body,
             created_at=self.created_at,
             edited=self.edited_at is not None,

@@ -25,7 +25,7 @@ SELECT private, archived_at IS NOT NULL, moderators_only, direct, slow_mode,
 FROM rooms_room WHERE id = %s
 """
 AUTHOR = """
-SELECT u.id, username, display_name, face, role, is_moderator,
+SELECT u.id, username, display_name, face, is_bot, role, is_moderator,
     muted_until, banned_at IS NOT NULL, posted_at
 FROM rooms_user u
 LEFT JOIN rooms_membership m ON m.room_id = %s AND m.user_id = u.id
@@ -93,6 +93,7 @@ class Author(NamedTuple):
     username: str
     display_name: str
     face: str
+    is_bot: bool
     role: str
     moderator: bool | None  # None for whoever does not belong to the room
     muted_until: datetime | None
@@ -133,12 +134,14 @@ def author_in(room: int, user: int) -> Author | None:
         found = cursor.fetchone()
     if found is None:
         return None
-    pk, username, display_name, face, role, moderator, muted_until, banned, posted_at = found
+    pk, username, display_name, face, is_bot, role, moderator, *held = found
+    muted_until, banned, posted_at = held
     return Author(
         pk,
         username,
         display_name,
         face,
+        bool(is_bot),
         role,
         moderator,
         _moment(muted_until),

@@ -18,6 +18,7 @@ LENGTH = 300  # characters of the text; a line of plain words is made of them
 COLUMNS: tuple[str | Substr, ...] = (
     *("reply_to__number", "reply_to__author_id"),
     *("reply_to__author__display_name", "reply_to__author__username", "reply_to__author__face"),
+    "reply_to__author__is_bot",
     *(Substr("reply_to__body", 1, LENGTH), "reply_to__files", "reply_to__deleted_at"),
 )
 
@@ -31,6 +32,7 @@ class Quote(NamedTuple):
     text: str  # the beginning, "" if it has none or was deleted
     files: str = ""  # their names, if there is no text
     author_face: str = ""  # see `Look`
+    author_is_bot: bool = False
 
     @classmethod
     def of(cls, original: Message) -> Quote:
@@ -38,21 +40,21 @@ class Quote(NamedTuple):
         author = original.author
         text = original.body[:LENGTH]
         named = "" if text else _named(original.files)
-        return cls(original.number, author.pk, author.name, text, named, author.face)
+        return cls(original.number, author.pk, author.name, text, named, author.face, author.is_bot)
 
     @classmethod
     def of_values(cls, values: tuple[Any, ...]) -> Quote | None:
-        number, author, display_name, username, face, text, files, deleted_at = values
+        number, author, display_name, username, face, is_bot, text, files, deleted_at = values
         if number is None:
             return None
         text = "" if deleted_at else text
         named = "" if text or deleted_at else _named(files)
-        return cls(number, author, display_name or username, text, named, face)
+        return cls(number, author, display_name or username, text, named, face, is_bot)
 
     @property
     def look(self) -> Look:
         """How the author is shown."""
-        return Look(self.author_name, self.author_face)
+        return Look(self.author_name, self.author_face, self.author_is_bot)
 
     @property
     def deleted(self) -> bool:

@@ -61,7 +61,7 @@ STEPS = (
 SLUG_LENGTH = 50
 _OF_MESSAGE = (
     *("number", "version", "posted_version"),
-    *("author_id", "author__display_name", "author__username", "author__face"),
+    *("author_id", "author__display_name", "author__username", "author__face", "author__is_bot"),
     *("body", "created_at", "edited_at", "deleted_at", "continues", "previous_at"),
     *("files", "previews"),
     *("reactions", "replies", "pinned_at", "removal", "mentions", *quote.COLUMNS),
@@ -525,7 +525,7 @@ class Room(models.Model):
             if refusal is not None:
                 return self._said_before(author, key, posted_digest, reply, refusal)
             author.username, author.display_name = known.username, known.display_name
-            author.face = known.face
+            author.face, author.is_bot = known.face, known.is_bot
             if not standing.belongs:
                 self._admit(author)
             original = None if reply is None else self._original(reply)
@@ -726,7 +726,8 @@ class Room(models.Model):
     def _row(self, values: tuple[Any, ...], names: Mapping[int, str]) -> Row:
         """As `Message.as_row`, of the values of `_OF_MESSAGE`: making fifty rows of three models each
         took most of the time of reading them."""
-        number, version, posted_version, author, display_name, username, face, *words = values
+        number, version, posted_version, author, *rest = values
+        display_name, username, face, is_bot, *words = rest
         body, created_at, edited_at, deleted_at, continues, previous_at, *more = words
         files, previews, reacted, replies, pinned_at, removal, mentioned, *original = more
         return Row(
@@ -738,6 +739,7 @@ class Room(models.Model):
             author=author,
             author_name=display_name or username,
             author_face=face,
+            author_is_bot=is_bot,
             body=body,
             created_at=created_at,
             edited=edited_at is not None,

@@ -63,6 +63,7 @@ class Look(NamedTuple):
 
     name: str
     face: str  # of `faces`, the version of their picture; "" for their initials
+    is_bot: bool = False  # whether that is a square
 
 
 class Scheme(models.TextChoices):
@@ -173,7 +174,7 @@ class User(AbstractUser):
 
     @property
     def look(self) -> Look:
-        return Look(self.name, self.face)
+        return Look(self.name, self.face, self.is_bot)
 
     @property
     def initials(self) -> str:

@@ -44,6 +44,9 @@ class Faced(Protocol):
     @property
     def face(self) -> str: ...
 
+    @property
+    def is_bot(self) -> bool: ...
+
 
 @register.simple_tag
 @lru_cache(maxsize=256)
@@ -57,7 +60,7 @@ def face(person: Faced | SafeString) -> SafeString:
     """Somebody's picture or initials. What is a face already comes back as it is."""
     if isinstance(person, SafeString):
         return person
-    return fragments.face(person.pk, person.name, person.face)
+    return fragments.face(person.pk, person.name, person.face, person.is_bot)
 
 
 @register.simple_tag

@@ -38,7 +38,7 @@ def _manager(request: AuthenticatedHttpRequest) -> PlaceStanding:
 def ban(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """How long nobody signs in to an account, or that somebody may again. The form says which of the
     two."""
-    inside, person = _manager(request), get_object_or_404(User, pk=pk)
+    inside, person = _manager(request), get_object_or_404(User, pk=pk, is_bot=False)
     demand(
         inside.may_manage_person(person.role),
         _("Only an owner of this place changes what owners and admins are."),

@@ -30,7 +30,7 @@ def claim(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     nobody has signed in to it: of anybody's own account no admin makes one."""
     inside = inside_of(request)
     demand(inside.may_manage_people, _("Only owners and admins of this place see everybody in it."))
-    person = get_object_or_404(User, pk=pk, deletion=None, is_active=True)
+    person = get_object_or_404(User, pk=pk, deletion=None, is_active=True, is_bot=False)
     demand(
         inside.may_manage_person(person.role),
         _("Only an owner of this place changes what owners and admins are."),

@@ -54,7 +54,7 @@ def person(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Somebody else's, by who may close it as well."""
     inside = inside_of(request)
     demand(inside.may_manage_people, _("Only owners and admins of this place see everybody in it."))
-    found = get_object_or_404(User, pk=pk, deletion=None)
+    found = get_object_or_404(User, pk=pk, deletion=None, is_bot=False)
     if found == request.user:
         return redirect("account-delete")
     demand(

@@ -39,13 +39,13 @@ def _manager(request: AuthenticatedHttpRequest) -> PlaceStanding:
 
 
 def _named(query: str) -> QuerySet[User]:
-    """Everybody whose name or username has `query` in it, by name."""
+    """Everybody whose name or username has `query` in it, by name. Bots have a list of their own."""
     name = Lower(Coalesce(NullIf("display_name", Value("")), "username"))
     wanted = Q()
     # SQLite knows capitals of ASCII alone, so others are tried as somebody may have written them.
     for spelling in {query, query.lower(), query.upper(), query.title()}:
         wanted |= Q(display_name__icontains=spelling) | Q(username__icontains=spelling)
-    return User.objects.filter(wanted, deletion=None).order_by(name, "pk")
+    return User.objects.filter(wanted, deletion=None, is_bot=False).order_by(name, "pk")
 
 
 @require_GET
@@ -62,7 +62,7 @@ def people(request: AuthenticatedHttpRequest) -> HttpResponse:
 @login_required
 def person(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """One of them: what they are, to be changed by those who may."""
-    inside, found = _manager(request), get_object_or_404(User, pk=pk, deletion=None)
+    inside, found = _manager(request), get_object_or_404(User, pk=pk, deletion=None, is_bot=False)
     may_manage = inside.may_manage_person(found.role)
     data = request.POST if request.method == "POST" else None
     form = RoleForm(data, roles=inside.roles_to_give, initial={"role": found.role})
@@ -94,7 +94,7 @@ def person(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 def activity(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Close somebody's account, or open it again, after saying what that means. The form says which of
     the two was asked for: by the time it comes, another may have done it."""
-    inside, found = _manager(request), get_object_or_404(User, pk=pk, deletion=None)
+    inside, found = _manager(request), get_object_or_404(User, pk=pk, deletion=None, is_bot=False)
     demand(inside.may_manage_person(found.role), _only_owners())
     context: dict[str, Any] = {"person": found}
     if request.method == "GET":

@@ -67,7 +67,7 @@ def set_up(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def change(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The place's name, who may make an account and who may make rooms, and what is shown of links."""
+    """The place's name, who may make an account, rooms and bots, and what is shown of links."""
     demand(
         inside_of(request).may_change_place, _("Only owners and admins of this place change it.")
     )
@@ -76,6 +76,7 @@ def change(request: AuthenticatedHttpRequest) -> HttpResponse:
         "name": place.name,
         "sign_up": place.sign_up,
         "rooms_by": "admins" if place.rooms_by_admins else "members",
+        "bots_by": "members" if place.bots_by_members else "admins",
         "link_previews": place.link_previews,
         "file_limit": place.file_limit,
     }
@@ -87,6 +88,7 @@ def change(request: AuthenticatedHttpRequest) -> HttpResponse:
             name=new["name"],
             sign_up=new["sign_up"],
             rooms_by_admins=(new["rooms_by"] or kept["rooms_by"]) == "admins",
+            bots_by_members=(new["bots_by"] or kept["bots_by"]) == "members",
             link_previews=new["link_previews"],
             file_limit=new["file_limit"] if "file_limit" in request.POST else place.file_limit,
         )

@@ -28,7 +28,9 @@ from rooms.live import fragments
 from rooms.live.fragments import Variant
 from rooms.models import Profile, Room, User
 from rooms.models.acquaintances import faces_visible_to, people_visible_to
+from rooms.models.incoming import rooms_posted_in
 from rooms.models.names import sort_key
+from rooms.models.permissions import may_end_bot
 from rooms.profile_forms import PROPOSED, StatusForm, WholeProfileForm
 from rooms.text import lines_to_html
 from rooms.views.doors import reader_required
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
+    from rooms.models import Bot
     from rooms.views.doors import AuthenticatedHttpRequest
 
 YEAR = 365 * 24 * 3600  # seconds
@@ -79,7 +82,7 @@ def card(request: AuthenticatedHttpRequest, who: str) -> HttpResponse:
 
 def _person_or_404(reader: User, who: str) -> User:
     """A number is somebody's own; a name that consists of digits is found with the @ alone."""
-    people = people_visible_to(reader).select_related("profile")
+    people = people_visible_to(reader).select_related("profile", "bot")
     if who.isascii() and who.isdecimal():
         found = people.filter(pk=int(who)).first() if len(who) <= 18 else None
     else:
@@ -97,8 +100,13 @@ def _about(person: User, reader: User) -> dict[str, Any]:
         common = common.filter(pk__in=reader.memberships.values("room"))
     rooms = sorted(common, key=lambda room: (sort_key(room.name), room.pk))
     zone = person.time_zone or timezone.get_default_timezone_name()
+    bot: Bot | None = getattr(person, "bot", None)
+    owner = bot and people_visible_to(reader).filter(pk=bot.owner_id).first()
     return {
         "person": person,
+        "bot_owner": owner,
+        "bot_page": bot and person.is_active and may_end_bot(reader, bot.owner_id),
+        "posts_in": list(rooms_posted_in(bot, reader)[:ROOMS_SHOWN]) if bot else [],
         "profile": profile,
         "about": lines_to_html(profile.about),
         "status": profile.status(now),

@@ -99,7 +99,7 @@ def forget(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Take the second factor of somebody away who lost theirs, after saying what that means."""
     inside = inside_of(request)
     demand(inside.may_manage_people, _("Only owners and admins of this place see everybody in it."))
-    person = get_object_or_404(User, pk=pk)
+    person = get_object_or_404(User, pk=pk, is_bot=False)
     demand(
         inside.may_manage_person(person.role),
         _("Only an owner of this place changes what owners and admins are."),

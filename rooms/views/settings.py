@@ -178,7 +178,7 @@ def members(request: AuthenticatedHttpRequest, slug: str) -> HttpResponse:
     entered = _entered(request, slug)
     if request.method == "POST":
         demand(entered.standing.may_add_people)
-    form = MemberForm(request.POST if request.method == "POST" else None)
+    form = MemberForm(request.POST if request.method == "POST" else None, by=request.user)
     if form.is_valid():
         entered.room.add(form.cleaned_data["username"], by=request.user)
         return redirect("members", entered.room.slug)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.contrib import messages as notices
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -61,10 +62,12 @@ def _rooms_of(user: User) -> list[Room]:
 @require_POST
 @login_required
 def revoke(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """End one of the reader's own tokens, and what it has open. Where there is none (any more), or it is
-    somebody else's, nothing happens."""
-    token = request.user.tokens.filter(pk=pk).first()
-    if token is not None:
-        token.revoke()
-        notices.success(request, _("Revoked “%(name)s”.") % {"name": token.name})
-    return redirect("tokens")
+    """End one of the reader's own tokens or of a bot of theirs, and what it has open. Where there is none
+    (any more), or it is somebody else's, nothing happens."""
+    own = Q(user=request.user) | Q(user__bot__owner=request.user)
+    token = Token.objects.filter(own, pk=pk).select_related("user").first()
+    if token is None:
+        return redirect("tokens")
+    token.revoke()
+    notices.success(request, _("Revoked “%(name)s”.") % {"name": token.name})
+    return redirect("bot", token.user_id) if token.user.is_bot else redirect("tokens")

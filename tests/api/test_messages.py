@@ -38,7 +38,7 @@ def test_the_newest_messages_come_oldest_first(bob: User, open_room: Room) -> No
     open_room.refresh_from_db()
     assert page["version"] == open_room.version
     first = page["messages"][0]
-    assert first["author"] == {"id": bob.pk, "name": "Bob Baker"}
+    assert first["author"] == {"id": bob.pk, "name": "Bob Baker", "bot": False}
     assert first["posted_at"].endswith("Z")
 
 

@@ -132,8 +132,8 @@ def test_who_is_there_and_who_is_writing(alice: User, bob: User, open_room: Room
     found = Caller.of(bob).get(f"rooms/{open_room.slug}/online")
     assert found == {
         "total": 1,
-        "here": [{"id": alice.pk, "name": "Alice Archer"}],
-        "writing": [{"id": bob.pk, "name": "Bob Baker"}],
+        "here": [{"id": alice.pk, "name": "Alice Archer", "bot": False}],
+        "writing": [{"id": bob.pk, "name": "Bob Baker", "bot": False}],
     }
     presence.store().clear()
 
