@@ -166,13 +166,20 @@ def test_what_came_of_deliveries_stands_on_the_page(
     assert "the answer was posted" in page
     assert "the answer could not be posted" in page
     assert "Failed: 410" in page
-    assert "Turned off on" in page
+    assert "It is off since" in page
     assert "Enable again" in page
     press(alice_client, made, "enable")
     work()
     assert receiver.texts == ["one", "two", "three", "three"]
+    press(alice_client, made, "disable")
+    say(open_room, alice, "four")
+    work()
+    assert len(receiver.texts) == 4
+    press(alice_client, made, "enable")
+    work()
+    assert receiver.texts[4:] == ["four"]
     page = alice_client.get(page_of(bot)).content.decode()
-    assert "Turned off on" not in page
+    assert "It is off since" not in page
 
 
 def test_of_too_much_that_was_said_meanwhile_the_page_says_so(

@@ -241,6 +241,14 @@ class OutgoingWebhook(models.Model):
                 mine.delete()
                 audit.record(audit.Kind.HOOK_GONE, by=by, whom=self.bot.user, host=self.host)
 
+    def disable(self, *, by: User) -> None:
+        """Send nothing until it is enabled again. Raises `PermissionDenied`; harmless if repeated."""
+        demand(may_arrange_bot(by, self.bot.owner_id))
+        with transaction.atomic():
+            on = OutgoingWebhook.objects.filter(pk=self.pk, enabled=True)
+            if on.update(enabled=False, disabled_at=timezone.now()):
+                audit.record(audit.Kind.HOOK_OFF, by=by, whom=self.bot.user, host=self.host)
+
     def enable(self, *, by: User) -> bool:
         """Go on where it stopped, or, in a room where more than `MOST_BEHIND` messages wait, from now.
         Returns whether all that waits is delivered. Raises `PermissionDenied`; harmless if repeated."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rooms.views.doors import AuthenticatedHttpRequest
 
-VERBS = {"secret", "test", "enable", "remove"}
+VERBS = {"secret", "test", "enable", "disable", "remove"}
 
 
 @never_cache
@@ -50,7 +50,7 @@ def outgoing(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def change_outgoing(request: AuthenticatedHttpRequest, pk: int, hook: int) -> HttpResponse:
-    """What the pressed button says: a new secret, a test, go on, remove. Of a webhook that is gone, or
+    """What the pressed button says: a new secret, a test, off, on, remove. Of a webhook that is gone, or
     another bot's, there is nothing to do."""
     found = own_bot_or_404(request, pk)
     verb = request.POST.get("to")
@@ -71,6 +71,9 @@ def _done(webhook: OutgoingWebhook, verb: str, request: AuthenticatedHttpRequest
     if verb == "remove":
         webhook.remove(by=request.user)
         return _("Nothing is sent to %(host)s any more.") % {"host": webhook.host}
+    if verb == "disable":
+        webhook.disable(by=request.user)
+        return _("It is off. What is said meanwhile waits until you enable it again.")
     if webhook.enable(by=request.user):
         return _("It is on again, and goes on where it stopped.")
     return ngettext(
