@@ -31,8 +31,10 @@ from playwright.sync_api import Page, Response, expect
 from rooms import urls
 from rooms.mail import unsubscribe_token
 from rooms.models import (
+    Bot,
     Export,
     Imported,
+    Incoming,
     Invitation,
     Level,
     Message,
@@ -43,6 +45,7 @@ from rooms.models import (
     Report,
     Role,
     Room,
+    Token,
     User,
     restriction,
     retention,
@@ -196,6 +199,19 @@ def moderated(people: dict[str, User]) -> tuple[Room, User]:
     return quiet, banned
 
 
+def bots(owner: User, full: Room) -> dict[str, Any]:
+    """One with all that a bot can have, and one that nobody answers for."""
+    bot = Bot.make(name=f"Deploy {LONG}"[:60], by=owner)
+    bot.put_into(full, by=owner)
+    Token.make(bot.user, name=LONG[:60], rooms=[full], by=owner)
+    Incoming.make(bot, full, name=LONG[:60], by=owner)
+    factories.say(full, bot.user, "Deployed **v1**.", LONG)
+    former = factories.make_user("former-pages", LONG[:60], role=Role.ADMIN)
+    still = Bot.make(name="Weather", by=former)
+    people_verbs.deactivate(former, by=owner)
+    return {"bot": bot, "still": still}
+
+
 @in_thread
 def arrange() -> Scene:
     place, _made = Place.objects.get_or_create(pk=1, defaults={"name": "Millbrook Repair Café"})
@@ -279,6 +295,7 @@ def arrange() -> Scene:
         {
             **people,
             **data_of(ines, tomasz, noor, full),
+            **bots(ines, full),
             "place": place,
             "full": full.slug,
             "mine": mine.number,
@@ -387,6 +404,16 @@ def sent(*filled: tuple[str, str], button: str) -> Doing:
         with page.expect_navigation() as navigation:
             page.get_by_role("button", name=button, exact=True).click()
         return navigation.value
+
+    return do
+
+
+def opened(summary: str, *filled: tuple[str, str], button: str) -> Doing:
+    """The same in a part of the page that is opened first."""
+
+    def do(page: Page) -> Response | None:
+        page.get_by_text(summary, exact=True).click()
+        return sent(*filled, button=button)(page)
 
     return do
 
@@ -560,6 +587,18 @@ CASES = [
         "/accounts/tokens/",
         do=sent(("What it is for", LONG[:60]), button="Make the token"),
     ),
+    Case("bots", "ines", "/accounts/bots/"),
+    Case("bots of somebody who makes none", "tomasz", "/accounts/bots/"),
+    Case("a nameless bot", "ines", "/accounts/bots/", 400,
+         do=opened("Make a bot", button="Make the bot")),
+    Case("bot", "ines", "/accounts/bots/{bot.pk}/"),
+    Case("bot that nobody answers for", "ines", "/accounts/bots/{still.pk}/"),
+    Case("a new webhook", "ines", "/accounts/bots/{bot.pk}/",
+         do=opened("Make an incoming webhook", ("What posts there", "CI"), button="Make the webhook")),
+    Case("a token without a name", "ines", "/accounts/bots/{bot.pk}/", 400,
+         do=opened("Make a token", button="Make the token")),
+    Case("the end of a bot", "ines", "/accounts/bots/{bot.pk}/end/"),
+    Case("card of a bot", "tomasz", "/people/{bot.pk}/"),
     Case("what programs can ask for", "tomasz", "/api/"),
     Case("connections", "tomasz", "/accounts/3rdparty/"),
     Case("no connections", "nobody", "/accounts/3rdparty/"),
@@ -900,6 +939,7 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
         "invitation-qr", "member-moderator", "news", "unread-read", "language",
         "face", "portrait", "picture",
         "sessions-end", "member-return", "report-close",
+        "bot-rooms", "bot-tokens", "bot-hooks", "bot-hook-revoke", "bot-take-over", "hook",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
