@@ -132,8 +132,10 @@ class _Crew:
 
     def _found(self) -> Callable[[], None] | None:
         """None once it is stopped."""
-        while not self._stopped.is_set():
+        while True:
             self.woken.clear()
+            if self._stopped.is_set():
+                return None
             try:
                 close_old_connections()
                 work = self.queue.take()
@@ -144,7 +146,6 @@ class _Crew:
             if work is not None:
                 return work
             self.woken.wait(LOOK)
-        return None
 
 
 class Worker(threading.Thread):

@@ -15,9 +15,11 @@ from django.utils import timezone
 from rooms.audit_words import SENTENCES
 from rooms.models import (
     AuditEntry,
+    Bot,
     Export,
     Imported,
     Invitation,
+    OutgoingWebhook,
     Report,
     Role,
     Room,
@@ -65,7 +67,23 @@ def everything(alice: User, bob: User, room: Room, place: Place) -> dict[Kind, C
         TOTP.activate(bob, generate_totp_secret())
         second_factor.forget(bob, by=alice)
 
+    bot, still = Bot.make(name="Echo", by=alice), Bot.make(name="Still", by=alice)
+    User.objects.filter(pk=brought.pk).update(role=Role.GUEST)
+    Bot.objects.filter(pk=still.pk).update(owner=brought)
+
+    def of_hook() -> OutgoingWebhook:
+        return OutgoingWebhook.objects.get()
+
     return {
+        Kind.BOT_MADE: lambda: Bot.make(name="Parrot", by=alice),
+        Kind.HOOK_MADE: lambda: OutgoingWebhook.make(
+            bot, address="https://hook.example/secret", event="mention", by=alice
+        ),
+        Kind.HOOK_OFF: lambda: of_hook().disable(by=alice),
+        Kind.HOOK_ON: lambda: of_hook().enable(by=alice),
+        Kind.HOOK_GONE: lambda: of_hook().remove(by=alice),
+        Kind.BOT_TAKEN: lambda: still.take_over(by=alice),
+        Kind.BOT_ENDED: lambda: bot.end(by=alice),
         Kind.NO_FACTOR: lose_factor,
         Kind.ROLE: lambda: people.change_role(other, Role.ADMIN, by=alice),
         Kind.CLOSED: lambda: people.deactivate(other, by=alice),
@@ -119,6 +137,8 @@ def test_everything_that_is_decided_is_written_down_and_can_be_read(
         "Alice Archer closed a report of a message of Dora Dean in Bench: Nothing had to be done.",
         "Alice Archer muted Dora Dean in Bench until it is lifted.",
         "Alice Archer lets Dora Dean come back into Bench.",
+        "Alice Archer took the bot Still over.",
+        "Alice Archer has what Echo reads sent to hook.example.",
     ):
         assert sentence in shown
 

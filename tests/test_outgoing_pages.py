@@ -166,7 +166,7 @@ def test_what_came_of_deliveries_stands_on_the_page(
     assert "the answer was posted" in page
     assert "the answer could not be posted" in page
     assert "Failed: 410" in page
-    assert "It is off since" in page
+    assert "It has been off since" in page
     assert "Enable again" in page
     press(alice_client, made, "enable")
     work()
@@ -179,7 +179,7 @@ def test_what_came_of_deliveries_stands_on_the_page(
     work()
     assert receiver.texts[4:] == ["four"]
     page = alice_client.get(page_of(bot)).content.decode()
-    assert "It is off since" not in page
+    assert "It has been off since" not in page
 
 
 def test_of_too_much_that_was_said_meanwhile_the_page_says_so(
