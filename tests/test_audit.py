@@ -58,6 +58,9 @@ def everything(alice: User, bob: User, room: Room, place: Place) -> dict[Kind, C
     invitation = Invitation.make(by=alice)
     leaving, brought = make_user("flo"), User.objects.create(username="gil", password="!")
     Imported.objects.create(foreign_id="slack-U1", user=brought)
+    former = make_user("hugo", role=Role.ADMIN)
+    still = Bot.make(name="Weather", by=former)
+    User.objects.filter(pk=former.pk).update(is_active=False)
 
     def close() -> None:
         Report.make(reported, by=bob, reason="rude")
@@ -67,23 +70,7 @@ def everything(alice: User, bob: User, room: Room, place: Place) -> dict[Kind, C
         TOTP.activate(bob, generate_totp_secret())
         second_factor.forget(bob, by=alice)
 
-    bot, still = Bot.make(name="Echo", by=alice), Bot.make(name="Still", by=alice)
-    User.objects.filter(pk=brought.pk).update(role=Role.GUEST)
-    Bot.objects.filter(pk=still.pk).update(owner=brought)
-
-    def of_hook() -> OutgoingWebhook:
-        return OutgoingWebhook.objects.get()
-
     return {
-        Kind.BOT_MADE: lambda: Bot.make(name="Parrot", by=alice),
-        Kind.HOOK_MADE: lambda: OutgoingWebhook.make(
-            bot, address="https://hook.example/secret", event="mention", by=alice
-        ),
-        Kind.HOOK_OFF: lambda: of_hook().disable(by=alice),
-        Kind.HOOK_ON: lambda: of_hook().enable(by=alice),
-        Kind.HOOK_GONE: lambda: of_hook().remove(by=alice),
-        Kind.BOT_TAKEN: lambda: still.take_over(by=alice),
-        Kind.BOT_ENDED: lambda: bot.end(by=alice),
         Kind.NO_FACTOR: lose_factor,
         Kind.ROLE: lambda: people.change_role(other, Role.ADMIN, by=alice),
         Kind.CLOSED: lambda: people.deactivate(other, by=alice),
@@ -109,6 +96,15 @@ def everything(alice: User, bob: User, room: Room, place: Place) -> dict[Kind, C
         Kind.LET_BACK: lambda: restriction.let_back(room, member, by=alice),
         Kind.ARCHIVED: lambda: room.archive(by=alice),
         Kind.RESTORED: lambda: room.restore(by=alice),
+        Kind.BOT_MADE: lambda: Bot.make(name="Deploy", by=alice),
+        Kind.BOT_TAKEN: lambda: still.take_over(by=alice),
+        Kind.HOOK_MADE: lambda: OutgoingWebhook.make(
+            still, address="https://hook.example/secret", event="mention", by=alice
+        ),
+        Kind.HOOK_OFF: lambda: OutgoingWebhook.objects.get().disable(by=alice),
+        Kind.HOOK_ON: lambda: OutgoingWebhook.objects.get().enable(by=alice),
+        Kind.HOOK_GONE: lambda: OutgoingWebhook.objects.get().remove(by=alice),
+        Kind.BOT_ENDED: lambda: still.end(by=alice),
     }
 
 
@@ -137,8 +133,8 @@ def test_everything_that_is_decided_is_written_down_and_can_be_read(
         "Alice Archer closed a report of a message of Dora Dean in Bench: Nothing had to be done.",
         "Alice Archer muted Dora Dean in Bench until it is lifted.",
         "Alice Archer lets Dora Dean come back into Bench.",
-        "Alice Archer took the bot Still over.",
-        "Alice Archer has what Echo reads sent to hook.example.",
+        "Alice Archer took the bot Weather over.",
+        "Alice Archer has what Weather reads sent to hook.example.",
     ):
         assert sentence in shown
 

@@ -132,8 +132,9 @@ def test_nobody_talks_with_a_bot_directly(alice: User, bob: User, bot: Bot) -> N
     assert not search(bob, "deploy")
     with pytest.raises(PermissionDenied):
         Room.direct_with([bot.user], by=bob)
-    with pytest.raises(PermissionDenied):
-        Room.direct_with([bob], by=bot.user)
+    for people_of_it in ([bob], []):
+        with pytest.raises(PermissionDenied):
+            Room.direct_with(people_of_it, by=bot.user)
 
 
 def test_an_ended_bot_does_nothing_and_what_it_said_stays(

@@ -258,6 +258,7 @@ class Room(models.Model):
 
         Raises `TooManyPeople`, or `PermissionDenied` if `by` may not write to one of them.
         """
+        demand(not by.is_bot)  # nor does one keep notes to itself
         ids = {person.pk for person in people} | {by.pk}
         if len(ids) > direct.MOST:
             raise TooManyPeople(direct.MOST)
