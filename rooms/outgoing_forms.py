@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from . import fetch
-from .models.outgoing import ADDRESS_LENGTH, Event
+from .models.hookcursor import Event
+from .models.outgoing import ADDRESS_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

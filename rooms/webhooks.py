@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .models import Message
-    from .models.outgoing import HookCursor
+    from .models.hookcursor import HookCursor
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from rooms import webhooks
-from rooms.models.outgoing import Event, HookCursor, OutgoingWebhook
+from rooms.models import OutgoingWebhook
+from rooms.models.hookcursor import Event, HookCursor
 from tests.elsewhere import answer
 
 if TYPE_CHECKING:

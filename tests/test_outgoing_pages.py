@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from rooms import webhooks
-from rooms.models import AuditEntry, Bot, OutgoingWebhook
+from rooms.models import AuditEntry, Bot, OutgoingWebhook, hookcursor
 from rooms.models import outgoing as model
 from rooms.models.audit import Kind
 from rooms.models.delivering import ATTEMPTS
@@ -194,7 +194,7 @@ def test_of_too_much_that_was_said_meanwhile_the_page_says_so(
     receiver.answers = [status(500)] * ATTEMPTS
     say(room, alice, "one", "two")
     until_done(ATTEMPTS)
-    monkeypatch.setattr(model, "MOST_BEHIND", 1)
+    monkeypatch.setattr(hookcursor, "MOST_BEHIND", 1)
     assert "from now: more than" in press(alice_client, made, "enable")
     work()
     assert receiver.texts == ["one"] * ATTEMPTS

@@ -18,11 +18,19 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from rooms import background, webhooks
-from rooms.models import AuditEntry, Bot, Message, OutgoingWebhook, Role, delivering, people
-from rooms.models import outgoing as model
+from rooms.models import (
+    AuditEntry,
+    Bot,
+    Message,
+    OutgoingWebhook,
+    Role,
+    delivering,
+    hookcursor,
+    people,
+)
 from rooms.models.audit import Kind
 from rooms.models.delivering import ATTEMPTS, Claim, following
-from rooms.models.outgoing import HookCursor
+from rooms.models.hookcursor import HookCursor
 from rooms.models.restriction import UNTIL_LIFTED, mute
 from tests.elsewhere import PUBLIC, Internet, answer, redirect
 from tests.factories import make_room, make_user, say
@@ -266,9 +274,9 @@ def test_a_message_costs_a_statement_more_only_where_it_may_be_sent(here: Here) 
     assert AuditEntry.objects.filter(kind__in=[Kind.HOOK_MADE, Kind.HOOK_GONE]).count() == 4
 
 
-@pytest.mark.parametrize("event", model.Event)
+@pytest.mark.parametrize("event", hookcursor.Event)
 def test_to_deliver_asks_no_more_of_a_long_history(here: Here, event: str) -> None:
-    rooms = [here.room] if event == model.Event.MESSAGE else []
+    rooms = [here.room] if event == hookcursor.Event.MESSAGE else []
     here.hook(*rooms)
     asked = []
     for before in (1, 40):
@@ -438,13 +446,13 @@ def test_a_receiver_that_is_gone_is_asked_once(here: Here) -> None:
     assert (made.enabled, here.receiver.texts) == (False, ["one"])
 
 
-@pytest.mark.parametrize("event", model.Event)
+@pytest.mark.parametrize("event", hookcursor.Event)
 def test_of_too_much_that_waits_nothing_is_sent_after_all(
     here: Here, monkeypatch: pytest.MonkeyPatch, event: str
 ) -> None:
-    rooms = [here.room] if event == model.Event.MESSAGE else []
+    rooms = [here.room] if event == hookcursor.Event.MESSAGE else []
     made = here.hook(*rooms)
-    monkeypatch.setattr(model, "MOST_BEHIND", 2)
+    monkeypatch.setattr(hookcursor, "MOST_BEHIND", 2)
     for texts, everything in ((["@Echo 1", "@Echo 2"], True), (["@Echo"] * 3, False)):
         OutgoingWebhook.objects.update(enabled=False)
         made.refresh_from_db()

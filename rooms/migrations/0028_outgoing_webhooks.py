@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                 db_default=0,
                 default=0,
                 editable=False,
-                help_text="What is said here of interest to a webhook, see `outgoing.py`.",
+                help_text="What is said here of interest to a webhook, see `hookcursor.py`.",
             ),
         ),
         migrations.AlterField(

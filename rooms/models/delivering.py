@@ -15,10 +15,11 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from . import audit
+from .hookcursor import Event, HookCursor
 from .membership import Membership
 from .mentions import Mention
 from .message import Message
-from .outgoing import OUTCOMES, Event, HookCursor, Outcome, OutgoingWebhook
+from .outgoing import OUTCOMES, Outcome, OutgoingWebhook
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -83,7 +83,7 @@ class LockedRoom(NamedTuple):
     last_author: int | None
     last_at: datetime | None
     run: int
-    hooks: int  # see `outgoing.py`
+    hooks: int  # see `hookcursor.py`
 
 
 class Author(NamedTuple):

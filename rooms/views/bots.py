@@ -20,7 +20,7 @@ from rooms import faces
 from rooms.bot_forms import BotForm, BotTokenForm, IncomingForm, NewBotForm, RoomChoiceForm
 from rooms.context import inside_of
 from rooms.models import Bot, Incoming, Membership, Room, Standing, Token
-from rooms.models.outgoing import MOST_BEHIND
+from rooms.models.hookcursor import MOST_BEHIND
 from rooms.models.permissions import (
     demand,
     may_arrange_bot,

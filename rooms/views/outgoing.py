@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from rooms.models import OutgoingWebhook
-from rooms.models.outgoing import MOST_BEHIND
+from rooms.models.hookcursor import MOST_BEHIND
 from rooms.outgoing_forms import OutgoingForm
 from rooms.views.bots import bot_page, own_bot_or_404, rooms_of
 
