@@ -1,12 +1,15 @@
 """What every test may ask for."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from channels.layers import channel_layers
+from django.conf import settings as django_settings
 from django.core.cache import cache
 from hypothesis import settings
 from pytest_django import Settings
+from servestatic.middleware import ServeStaticMiddleware
 
 from project import preparation
 from tests.services import PostgresServer, RedisServer
@@ -56,6 +59,25 @@ def own_redis() -> Iterator[RedisServer]:
 def static_files() -> None:
     """Pages name static files by their hashes, as they do in service."""
     preparation.collect_static_files()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_looked_at_once(static_files: None) -> Iterator[None]:
+    """Each test client builds its middlewares anew, and this one looks at each file then: most of what a
+    client's first request takes."""
+    found: dict[str, dict[str, Any]] = {}
+    look = ServeStaticMiddleware.add_files_from_manifest
+
+    def look_once(middleware: Any) -> None:
+        root = str(django_settings.STATIC_ROOT)
+        if root not in found:
+            look(middleware)
+            found[root] = dict(middleware.files)
+        middleware.files.update(found[root])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ServeStaticMiddleware, "add_files_from_manifest", look_once)
+        yield
 
 
 @pytest.fixture(autouse=True)
