@@ -114,6 +114,8 @@ class _Crew:
             threading.Thread(target=self._run, name=queue.name, daemon=True)
             for _ in range(queue.threads)
         ]
+
+    def start(self) -> None:
         for thread in self.threads:
             thread.start()
 
@@ -175,7 +177,7 @@ class Worker(threading.Thread):
         for crew in self._crews:
             crew.woken.set()
         threads = [self, *(thread for crew in self._crews for thread in crew.threads)]
-        for thread in threads:
+        for thread in filter(threading.Thread.is_alive, threads):
             thread.join(max(0, ends - time.monotonic()))
         if any(thread.is_alive() for thread in threads):
             logger.warning("the worker did not finish what it had begun in %s s", patience)
@@ -183,6 +185,9 @@ class Worker(threading.Thread):
     def run(self) -> None:
         import_module("rooms.chores")  # which registers them, and the queues
         self._crews = [_Crew(queue, self._stopped) for queue in QUEUES]
+        # All can be woken by now; what comes before their first look they see by that.
+        for crew in self._crews:
+            crew.start()
         while not self._stopped.is_set():
             self._woken.clear()
             try:
