@@ -50,12 +50,19 @@ SENTENCES = {
     Kind.BOT_MADE: gettext_lazy("%(by)s made the bot %(whom)s."),
     Kind.BOT_TAKEN: gettext_lazy("%(by)s took the bot %(whom)s over."),
     Kind.BOT_ENDED: gettext_lazy("%(by)s ended the bot %(whom)s."),
+    Kind.HOOK_MADE: gettext_lazy("%(by)s has what %(whom)s reads sent to %(host)s."),
+    Kind.HOOK_GONE: gettext_lazy("%(by)s removed the webhook of %(whom)s to %(host)s."),
+    Kind.HOOK_OFF: gettext_lazy("%(by)s turned the webhook of %(whom)s to %(host)s off."),
+    Kind.HOOK_ON: gettext_lazy("%(by)s turned the webhook of %(whom)s to %(host)s on again."),
     Kind.REPORT: gettext_lazy(
         "%(by)s closed a report of a message of %(whom)s in %(room)s: %(outcome)s."
     ),
 }
 ENDED_BY_ITSELF = {
     Kind.UNBANNED: gettext_lazy("The ban of %(whom)s ended."),
+    Kind.HOOK_OFF: gettext_lazy(
+        "The webhook of %(whom)s to %(host)s was turned off, as nothing could be delivered."
+    ),
 }
 
 
@@ -96,6 +103,7 @@ def _details(data: dict[str, Any]) -> dict[str, Any]:
     found["outcome"] = (
         Outcome(data["outcome"]).label if data.get("outcome") in Outcome.values else ""
     )
+    found["host"] = data.get("host", "")
     if data.get("messages"):
         found["more"] = " " + _("What they wrote in the day before was removed.")
     changed = data.get("changed")

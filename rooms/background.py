@@ -1,4 +1,5 @@
-"""Work that nobody waits for: tasks, each asked for once, and chores, done again and again.
+"""Work that nobody waits for: tasks, each asked for once, chores, done again and again, and queues of
+work that waits for others, with threads of their own.
 
 Tasks are Django's (https://docs.djangoproject.com/en/6.0/topics/tasks/, here by its backport): a function
 with `@task()`, given to `later`, which stores it in the same transaction as what it is about. A worker
@@ -8,12 +9,17 @@ be any number of workers.
 A task is done at least once. While a worker is at it, it says so time and again, in `run_after`: when
 others may think that it is gone. One that was killed is thus found out, and its task is begun anew; so a
 task looks first at what it did already.
+
+All tasks and chores share one thread of a worker. What may take long through nobody's fault here is a
+queue's: it says what is to be done next, and some threads do that and keep nothing else waiting.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,7 +35,6 @@ from django_tasks_db.models import DBTaskResult, get_date_max
 from .models import Chore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from django_tasks.base import Task
@@ -42,6 +47,7 @@ LOOK = 5.0  # seconds between two looks for what another process left to be done
 
 # Each is named in the log and the database by its function.
 CHORES: list[_Chore] = []
+QUEUES: list[Queue] = []
 
 
 class _Chore(NamedTuple):
@@ -82,6 +88,68 @@ def unless_waiting(task: Task[..., Any], *args: Any) -> None:
         later(task, *args)
 
 
+class Queue(NamedTuple):
+    """`take` returns what is to be done now, for the caller alone, or None; it is called by one thread of
+    a process at a time. What it returns is called by one of `threads` threads."""
+
+    name: str
+    take: Callable[[], Callable[[], None] | None]
+    threads: int
+
+    def wake(self) -> None:
+        """Once this transaction is committed: there may be something to take."""
+        transaction.on_commit(lambda: _worker.wake_queue(self) if _worker else None)
+
+
+class _Crew:
+    """A worker's threads at one queue. One of them looks for work; it lets the next one look before it
+    begins with what it has found."""
+
+    def __init__(self, queue: Queue, stopped: threading.Event) -> None:
+        self.queue = queue
+        self.woken = threading.Event()
+        self._stopped = stopped
+        self._looking = threading.Lock()
+        self.threads = [
+            threading.Thread(target=self._run, name=queue.name, daemon=True)
+            for _ in range(queue.threads)
+        ]
+
+    def start(self) -> None:
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            with self._looking:
+                work = self._found()
+            if work is not None:
+                try:
+                    work()
+                except Exception:
+                    logger.exception("%s failed and goes on", self.queue.name)
+                self.woken.set()  # what waited for just this may be taken now
+            close_old_connections()
+        connections.close_all()
+
+    def _found(self) -> Callable[[], None] | None:
+        """None once it is stopped."""
+        while True:
+            self.woken.clear()
+            if self._stopped.is_set():
+                return None
+            try:
+                close_old_connections()
+                work = self.queue.take()
+                close_old_connections()
+            except Exception:
+                logger.exception("%s failed and goes on", self.queue.name)
+                work = None
+            if work is not None:
+                return work
+            self.woken.wait(LOOK)
+
+
 class Worker(threading.Thread):
     """Does what is due until it is stopped."""
 
@@ -89,21 +157,37 @@ class Worker(threading.Thread):
         super().__init__(name="worker", daemon=True)
         self._stopped = threading.Event()
         self._woken = threading.Event()
+        self._crews: list[_Crew] = []
 
     def wake(self) -> None:
         self._woken.set()
 
+    def wake_queue(self, queue: Queue) -> None:
+        for crew in self._crews:
+            if crew.queue is queue:
+                crew.woken.set()
+
     def stop(self, patience: float = 0) -> None:
         """Begin nothing more, and wait up to `patience` seconds for what has begun. What takes longer
         ends with the process, and is begun anew by another."""
+        ends = time.monotonic() + patience
         self._stopped.set()
         self._woken.set()
         self.join(patience)
-        if self.is_alive():
+        for crew in self._crews:
+            crew.woken.set()
+        threads = [self, *(thread for crew in self._crews for thread in crew.threads)]
+        for thread in filter(threading.Thread.is_alive, threads):
+            thread.join(max(0, ends - time.monotonic()))
+        if any(thread.is_alive() for thread in threads):
             logger.warning("the worker did not finish what it had begun in %s s", patience)
 
     def run(self) -> None:
-        import_module("rooms.chores")  # which registers them
+        import_module("rooms.chores")  # which registers them, and the queues
+        self._crews = [_Crew(queue, self._stopped) for queue in QUEUES]
+        # All can be woken by now; what comes before their first look they see by that.
+        for crew in self._crews:
+            crew.start()
         while not self._stopped.is_set():
             self._woken.clear()
             try:

@@ -1,4 +1,4 @@
-"""What a place has to be tidied of, time and again."""
+"""What a place has to be tidied of, time and again, and the queues of what is done besides."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from . import faces, mail
-from .background import begin_lost_tasks_anew, chore, unless_waiting
+from . import faces, mail, webhooks
+from .background import QUEUES, begin_lost_tasks_anew, chore, unless_waiting
 from .models import (
     Attachment,
     AuditEntry,
@@ -30,6 +30,7 @@ DAILY = timedelta(days=1)
 TASKS_KEPT = timedelta(days=7)  # once done, or failed, for whoever looks why
 
 chore(every=MINUTELY)(begin_lost_tasks_anew)
+QUEUES.append(webhooks.QUEUE)
 
 
 @chore(every=DAILY)

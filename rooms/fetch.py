@@ -17,6 +17,7 @@ import re
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from queue import Empty, SimpleQueue
@@ -28,7 +29,7 @@ from django.conf import settings
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 Address = IPv4Address | IPv6Address
 
@@ -36,6 +37,7 @@ SECONDS = 8.0  # for everything: names, connections, redirects, and the last byt
 REDIRECTS = 3
 ADDRESSES = 4  # of one host that are tried
 LENGTH = 2_000  # characters of an address
+PIECE = 16 * 1024  # bytes that are written between two looks at the clock
 USER_AGENT = "Roomful (bot)"
 PORTS = {"http": 80, "https": 443}
 
@@ -48,8 +50,16 @@ class FetchFailed(Exception):
     """Nothing came back that could be used."""
 
 
+class FetchTooSlow(FetchFailed):
+    """There was no time left."""
+
+
 class FetchRefused(FetchFailed):
     """It is not allowed to ask there."""
+
+
+class FetchPrivate(FetchRefused):
+    """The host is not on the internet."""
 
 
 class Fetched(NamedTuple):
@@ -59,6 +69,16 @@ class Fetched(NamedTuple):
     content_type: str  # without parameters, in small letters
     charset: str  # as the server says, or ""
     body: bytes
+
+
+class Answered(NamedTuple):
+    """What a server said to what it was sent."""
+
+    status: int
+    content_type: str  # as above
+    retry_after: str  # the header of that name, or ""
+    body: bytes  # b"" if it is compressed
+    cut: bool  # whether there was more of it
 
 
 # Addresses
@@ -129,7 +149,7 @@ class _Deadline:
         """Seconds. Raises `FetchFailed` if there are none."""
         left = self._ends - time.monotonic()
         if left <= 0:
-            raise FetchFailed("took too long")
+            raise FetchTooSlow("took too long")
         return left
 
 
@@ -147,7 +167,7 @@ def look_up(host: str, port: int, seconds: float) -> list[Address]:
     try:
         found = answers.get(timeout=seconds)
     except Empty:
-        raise FetchFailed("looking up the host took too long") from None
+        raise FetchTooSlow("looking up the host took too long") from None
     if isinstance(found, Exception):
         raise FetchFailed(f"no such host: {type(found).__name__}")
     # With a scope, such as fe80::1%eth0, it is link-local anyway.
@@ -168,7 +188,8 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.read(max_bytes, self._deadline.left())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._deadline.left())
+        for start in range(0, len(buffer), PIECE):
+            self._stream.write(buffer[start : start + PIECE], self._deadline.left())
 
     def close(self) -> None:
         self._stream.close()
@@ -202,7 +223,7 @@ class _Network(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         addresses = list(dict.fromkeys(look_up(host, port, self._deadline.left())))
         if not addresses or not all(map(may_be_asked, addresses)):
-            raise FetchRefused("the host is not on the internet")
+            raise FetchPrivate("the host is not on the internet")
         error: Exception = FetchFailed("no address")
         for number, address in enumerate(addresses[:ADDRESSES], 1):
             seconds = self._deadline.left()
@@ -246,6 +267,48 @@ def fetch(
             return found
         address = urljoin(address, found)
     raise FetchFailed("redirects too often")
+
+
+def post(
+    address: str,
+    body: bytes,
+    *,
+    headers: Mapping[str, str],
+    limit: int,
+    seconds: float = SECONDS,
+) -> Answered:
+    """Send the body to `address`. Whatever the server answers is returned, with at most `limit` bytes of
+    its body: no redirect is followed, as what was meant for one server is not for another.
+
+    Raises as `fetch` does, also if the answer breaks off.
+    """
+    deadline = _Deadline(seconds)
+    parts = _parsed(address)
+    sent = {**headers, "Content-Length": str(len(body))}
+    with _request("POST", parts, deadline, sent, body) as response:
+        got = _headers(response)
+        content_type, _charset = _type(got.get("content-type", ""))
+        compressed = got.get("content-encoding", "identity").lower() != "identity"
+        said = _read(response, limit + 1, cut=True)
+    return Answered(
+        response.status,
+        content_type,
+        got.get("retry-after", ""),
+        b"" if compressed else said[:limit],
+        len(said) > limit,
+    )
+
+
+def check(address: str) -> None:
+    """Raises `FetchRefused`, or `FetchPrivate`, if the address itself shows that it may not be asked.
+    Where a name leads is found out when it is."""
+    host = _parsed(address).hostname or ""
+    try:
+        literal = ipaddress.ip_address(host)
+    except ValueError:
+        return
+    if not may_be_asked(literal):
+        raise FetchPrivate("the host is not on the internet")
 
 
 def _parsed(address: str) -> SplitResult:
@@ -298,6 +361,32 @@ def _ask(
     cut: bool,
 ) -> Fetched | str:
     """One request: its answer, or where it sends us."""
+    with _request("GET", parts, deadline, headers) as response:
+        got = _headers(response)
+        if response.status in _REDIRECTS:
+            if "location" not in got:
+                raise FetchFailed("redirects nowhere")
+            return got["location"]
+        if response.status != 200:
+            raise FetchFailed(f"answers with {response.status}")
+        content_type, charset = _type(got.get("content-type", ""))
+        if content_type not in types:
+            raise FetchFailed("is of another type")
+        if got.get("content-encoding", "identity").lower() != "identity":
+            raise FetchFailed("is compressed although that was not asked for")
+        body = _read(response, limit, cut=cut)
+    return Fetched(parts.geturl(), content_type, charset, body)
+
+
+@contextmanager
+def _request(
+    method: str,
+    parts: SplitResult,
+    deadline: _Deadline,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+) -> Iterator[httpcore.Response]:
+    """What the server says, whose body is still to be read. Afterwards the connection is closed."""
     url, host = _url(parts)
     sent = {
         "Host": host,
@@ -310,26 +399,18 @@ def _ask(
         ssl_context=_certificates(), max_connections=1, network_backend=_Network(deadline)
     )
     try:
-        with pool, pool.stream("GET", url, headers=list(sent.items())) as response:
-            got = {
-                name.decode("latin-1").lower(): value.decode("latin-1")
-                for name, value in response.headers
-            }
-            if response.status in _REDIRECTS:
-                if "location" not in got:
-                    raise FetchFailed("redirects nowhere")
-                return got["location"]
-            if response.status != 200:
-                raise FetchFailed(f"answers with {response.status}")
-            content_type, charset = _type(got.get("content-type", ""))
-            if content_type not in types:
-                raise FetchFailed("is of another type")
-            if got.get("content-encoding", "identity").lower() != "identity":
-                raise FetchFailed("is compressed although that was not asked for")
-            body = _read(response, limit, cut=cut)
-    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
+        with pool, pool.stream(method, url, headers=list(sent.items()), content=body) as response:
+            yield response
+    except httpcore.TimeoutException as error:
+        raise FetchTooSlow(type(error).__name__) from error
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
         raise FetchFailed(type(error).__name__) from error
-    return Fetched(parts.geturl(), content_type, charset, body)
+
+
+def _headers(response: httpcore.Response) -> dict[str, str]:
+    return {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
+    }
 
 
 def _read(response: httpcore.Response, limit: int, *, cut: bool) -> bytes:

@@ -6,8 +6,6 @@ code counts once: allauth forgets after half a minute which were used, and in th
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import time
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -20,29 +18,20 @@ from allauth.mfa.internal.flows.add import validate_can_add_authenticator
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal import auth
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from rooms.models import Place, second_factor
+from rooms.sealing import SecretLost, seal, unseal
 
 if TYPE_CHECKING:
     from rooms.models import User
 
 STEP = 30  # seconds that a code is shown for
 DRIFT = 1  # steps that somebody's clock may be off, or that they may take to type
+PURPOSE = "second factor"
 CODE_LENGTH = 50  # characters; who types more types no code
-
-
-class SecretLost(Exception):
-    """The place has another secret key than when it was kept."""
-
-
-def _cipher() -> Fernet:
-    key = hashlib.sha256(b"second factor\n" + settings.SECRET_KEY.encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(key))
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
@@ -59,14 +48,11 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     def encrypt(self, text: str) -> str:
         """Whoever gets hold of the database alone cannot make codes of what is in it."""
-        return _cipher().encrypt(text.encode()).decode()
+        return seal(PURPOSE, text)
 
     def decrypt(self, encrypted_text: str) -> str:
         """Raises `SecretLost`."""
-        try:
-            return _cipher().decrypt(encrypted_text.encode()).decode()
-        except InvalidToken as error:
-            raise SecretLost from error
+        return unseal(PURPOSE, encrypted_text)
 
     def get_totp_issuer(self) -> str:
         place = Place.objects.first()

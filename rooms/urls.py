@@ -25,6 +25,7 @@ from .views import (
     moderation,
     naming,
     notifications,
+    outgoing,
     people,
     pins,
     place,
@@ -93,6 +94,12 @@ urlpatterns = [
     path("accounts/bots/<int:pk>/hooks/", bots.hooks, name="bot-hooks"),
     path(
         "accounts/bots/<int:pk>/hooks/<int:hook>/revoke/", bots.revoke_hook, name="bot-hook-revoke"
+    ),
+    path("accounts/bots/<int:pk>/outgoing/", outgoing.outgoing, name="bot-outgoing"),
+    path(
+        "accounts/bots/<int:pk>/outgoing/<int:hook>/",
+        outgoing.change_outgoing,
+        name="bot-outgoing-change",
     ),
     path("accounts/bots/<int:pk>/end/", bots.end, name="bot-end"),
     path("accounts/bots/<int:pk>/take-over/", bots.take_over, name="bot-take-over"),

@@ -56,7 +56,8 @@ class Internet:
 
     names: dict[str, list[list[str]]] = field(default_factory=dict)
     pages: dict[str, Says] = field(default_factory=dict)
-    requests: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)  # their heads
+    bodies: list[bytes] = field(default_factory=list)
     looked_up: list[str] = field(default_factory=list)
     dialled: list[str] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
@@ -120,12 +121,16 @@ class Internet:
                 if not piece:
                     return
                 request += piece
-            text = request.decode("latin-1")
-            self.requests.append(text)
+            head, _blank, body = request.partition(b"\r\n\r\n")
+            text = head.decode("latin-1") + "\r\n\r\n"
             path = text.split(" ", 2)[1]
             headers = dict(
                 line.lower().split(": ", 1) for line in text.split("\r\n")[1:] if ": " in line
             )
+            while len(body) < int(headers.get("content-length", 0)):
+                body += connection.recv(65536)
+            self.requests.append(text)
+            self.bodies.append(body)
             says = self.pages.get(headers["host"].partition(":")[0] + path)
             if says is None:
                 says = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"

@@ -64,6 +64,8 @@ LEFT_OUT = {
     "rooms.PreviewPicture": "what it shows was linked to in rooms that an operator may not read",
     "rooms.Bot": "owners and admins see all bots and end them on a page of the place",
     "rooms.Incoming": "whoever has its address can post there; a bot's owner makes and revokes it",
+    "rooms.OutgoingWebhook": "its address and secret are for the bot's owner alone",
+    "rooms.HookCursor": "a worker's own note of what was sent",
     "auth.Group": "roles say who may do what",
     "auth.Permission": "roles say who may do what",
     "contenttypes.ContentType": "Django's own list of the tables",

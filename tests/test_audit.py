@@ -19,6 +19,7 @@ from rooms.models import (
     Export,
     Imported,
     Invitation,
+    OutgoingWebhook,
     Report,
     Role,
     Room,
@@ -97,6 +98,12 @@ def everything(alice: User, bob: User, room: Room, place: Place) -> dict[Kind, C
         Kind.RESTORED: lambda: room.restore(by=alice),
         Kind.BOT_MADE: lambda: Bot.make(name="Deploy", by=alice),
         Kind.BOT_TAKEN: lambda: still.take_over(by=alice),
+        Kind.HOOK_MADE: lambda: OutgoingWebhook.make(
+            still, address="https://hook.example/secret", event="mention", by=alice
+        ),
+        Kind.HOOK_OFF: lambda: OutgoingWebhook.objects.get().disable(by=alice),
+        Kind.HOOK_ON: lambda: OutgoingWebhook.objects.get().enable(by=alice),
+        Kind.HOOK_GONE: lambda: OutgoingWebhook.objects.get().remove(by=alice),
         Kind.BOT_ENDED: lambda: still.end(by=alice),
     }
 
@@ -127,6 +134,7 @@ def test_everything_that_is_decided_is_written_down_and_can_be_read(
         "Alice Archer muted Dora Dean in Bench until it is lifted.",
         "Alice Archer lets Dora Dean come back into Bench.",
         "Alice Archer took the bot Weather over.",
+        "Alice Archer has what Weather reads sent to hook.example.",
     ):
         assert sentence in shown
 

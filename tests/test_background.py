@@ -11,6 +11,8 @@ import sys
 import threading
 from contextlib import closing, suppress
 from datetime import timedelta
+from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import httpx
@@ -21,13 +23,13 @@ from django_tasks import task
 from django_tasks_db.models import DBTaskResult
 
 from rooms import background, chores
-from rooms.background import CHORES, Worker, chore, do_what_is_due, later
+from rooms.background import CHORES, Queue, Worker, chore, do_what_is_due, later
 from rooms.models import Chore, Session
 from tests.process import REPOSITORY, Roomful, environment
 from tests.services import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -207,6 +209,61 @@ def test_of_several_workers_one_does_it(workers: int) -> None:
         thread.join()
     do_what_is_due()
     assert sorted(done, key=int) == [str(number) for number in range(20)]
+
+
+# Queues
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> tuple[Queue, SimpleQueue[Callable[[], None]]]:
+    """A queue of two threads, and where its work comes from."""
+    work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    made = Queue("errands", lambda: None if work.empty() else work.get(), threads=2)
+    monkeypatch.setattr(background, "QUEUES", [made])
+    return made, work
+
+
+def test_what_takes_long_in_a_queue_keeps_nothing_else_waiting(
+    queue: tuple[Queue, SimpleQueue[Callable[[], None]]], worker: Worker
+) -> None:
+    errands, work = queue
+    goes_on = threading.Event()
+
+    def slow() -> None:
+        goes_on.wait()
+        done.append("slow")
+
+    for each in (slow, partial(done.append, "next"), partial(done.append, "after that")):
+        work.put(each)
+    errands.wake()
+    later(note, "a task")
+    wait_until(lambda: {"next", "after that", "a task"} == set(done), "the others are done")
+    goes_on.set()
+    wait_until(lambda: done[-1] == "slow", "the slow one is done")
+
+
+def test_a_queue_that_failed_goes_on(
+    queue: tuple[Queue, SimpleQueue[Callable[[], None]]],
+    worker: Worker,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    errands, work = queue
+    for _each in range(3):
+        work.put(partial(fail.func, "it does"))
+    work.put(partial(done.append, "after them"))
+    errands.wake()
+    wait_until(lambda: done == ["after them"], "the queue goes on")
+    assert caplog.text.count("errands failed and goes on") == 3
+
+
+def test_a_queue_is_woken_by_what_is_committed(
+    queue: tuple[Queue, SimpleQueue[Callable[[], None]]], worker: Worker
+) -> None:
+    errands, work = queue
+    with transaction.atomic():
+        work.put(partial(done.append, "woken"))
+        errands.wake()
+    wait_until(lambda: done == ["woken"], "it is done")
 
 
 # Chores

@@ -36,6 +36,7 @@ from rooms.models import (
     Imported,
     Incoming,
     Invitation,
+    OutgoingWebhook,
     Place,
     Preview,
     PreviewPicture,
@@ -248,6 +249,10 @@ POST  bot-tokens              +-00>>  +-00>>
 GET   bot-hooks               +-00>>  +-00>>
 POST  bot-hooks               +-00>>  +-00>>
 POST  bot-hook-revoke         +-00>>  +-00>>
+GET   bot-outgoing            +-00>>  +-00>>
+POST  bot-outgoing            +-00>>  +-00>>
+GET   bot-outgoing-change     +-00>>  +-00>>
+POST  bot-outgoing-change     +-00>>  +-00>>
 GET   bot-end                 ++00>>  ++00>>
 POST  bot-end                 ++00>>  ++00>>
 POST  bot-end/member          +++0>>  +++0>>
@@ -304,6 +309,7 @@ class Scene:
     report: int = 0  # of what was said in an open room
     bots: dict[str, Bot] = field(default_factory=dict)  # by whom they belong to
     hook: Any = None  # an incoming webhook of the owner's
+    outgoing: Any = None  # the same, outgoing
 
     @classmethod
     def arrange(cls) -> Scene:
@@ -369,6 +375,9 @@ class Scene:
         User.objects.filter(pk=self.people["outside"].pk).update(role=Role.GUEST)
         self.bots["owner"].put_into(room, by=owner)
         self.hook = Incoming.make(self.bots["owner"], room, name="CI", by=owner)
+        address = "https://hook.example/"
+        made = OutgoingWebhook.make(self.bots["owner"], address=address, event="mention", by=owner)
+        self.outgoing = made.webhook
 
     def client(self, who: str) -> Client:
         return self.clients.get(who) or Client()
@@ -532,6 +541,13 @@ REQUESTS = {
     "bot-hooks": room_of_bot("open", name="Builds"),
     "bot-hook-revoke": Request(
         lambda scene, _who: [scene.hook.incoming.bot_id, scene.hook.incoming.pk]
+    ),
+    "bot-outgoing": of_bot(
+        address="https://other.example/", event="mention", done="outgoing-secret"
+    ),
+    "bot-outgoing-change": Request(
+        lambda scene, _who: [scene.outgoing.bot_id, scene.outgoing.pk],
+        lambda *_: {"to": "remove"},
     ),
     "bot-end": of_bot(),
     "bot-end/member": of_bot("member"),

@@ -27,6 +27,7 @@ from .mailing import MailSettings
 from .membership import Level, Membership
 from .mentions import Mention
 from .message import Message, Row
+from .outgoing import OutgoingWebhook
 from .permissions import PlaceStanding, Role, Standing
 from .place import Place
 from .preview import LinkPreview, Preview, PreviewPicture
@@ -63,6 +64,7 @@ __all__ = [
     "Message",
     "MessageRefused",
     "ModeratorsOnly",
+    "OutgoingWebhook",
     "Place",
     "PlaceStanding",
     "Preview",

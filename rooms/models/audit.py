@@ -54,6 +54,10 @@ class Kind(models.TextChoices):
     BOT_MADE = "bot-made", _("Bot made")
     BOT_TAKEN = "bot-taken", _("Bot taken over")
     BOT_ENDED = "bot-ended", _("Bot ended")
+    HOOK_MADE = "hook-made", _("Webhook added")
+    HOOK_GONE = "hook-gone", _("Webhook removed")
+    HOOK_OFF = "hook-off", _("Webhook turned off")
+    HOOK_ON = "hook-on", _("Webhook turned on again")
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):

@@ -164,6 +164,8 @@ class Bot(models.Model):
         for token in self.user.tokens.all():
             token.revoke()
         self.incoming.all().delete()
+        for webhook in self.outgoing_webhooks.select_for_update():
+            webhook.delete()
 
 
 def _new_account(name: str) -> User:

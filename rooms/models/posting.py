@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOM = """
 SELECT private, archived_at IS NOT NULL, moderators_only, direct, slow_mode,
-    version, last_number, last_author_id, last_at, run
+    version, last_number, last_author_id, last_at, run, hooks
 FROM rooms_room WHERE id = %s
 """
 AUTHOR = """
@@ -57,7 +57,15 @@ UPDATE rooms_membership SET last_read = %s
 WHERE room_id = %s AND user_id = %s AND NOT held_unread AND last_read < %s
 """
 READ_AND_COUNTED = f"WITH read AS ({READ}) {COUNTED}"
-
+# In rooms where a webhook listens. Whoever delivers sees it in the same row that says how far they are.
+TOLD = """
+UPDATE rooms_hookcursor SET told = %s, due_at = COALESCE(due_at, %s)
+WHERE room_id = %s AND EXISTS (
+    SELECT 1 FROM rooms_outgoingwebhook w WHERE w.id = webhook_id AND (w.event = 'message' OR EXISTS (
+        SELECT 1 FROM rooms_mention m WHERE m.message_id = %s AND m.user_id = w.bot_id
+    ))
+)
+"""
 
 PREVIEWED = "SELECT link_previews FROM rooms_place"
 
@@ -75,6 +83,7 @@ class LockedRoom(NamedTuple):
     last_author: int | None
     last_at: datetime | None
     run: int
+    hooks: int  # see `hookcursor.py`
 
 
 class Author(NamedTuple):
@@ -102,7 +111,7 @@ def locked_room(room: int) -> LockedRoom | None:
     if found is None:
         return None
     private, archived, moderators_only, direct, slow_mode, *counted = found
-    version, last_number, last_author, last_at, run = counted
+    version, last_number, last_author, last_at, run, hooks = counted
     return LockedRoom(
         bool(private),
         bool(archived),
@@ -114,6 +123,7 @@ def locked_room(room: int) -> LockedRoom | None:
         last_author,
         _moment(last_at),
         run,
+        hooks,
     )
 
 
@@ -217,6 +227,14 @@ def count(message: Message, run: int, version: int) -> None:
         else:
             cursor.execute(READ, read)
             cursor.execute(COUNTED, counted)
+
+
+def tell_webhooks(message: Message) -> bool:
+    """That the message may be for them, once its mentions are stored. Whether it is."""
+    now = _value(message.created_at)
+    with connection.cursor() as cursor:
+        cursor.execute(TOLD, [message.number, now, message.room_id, message.pk])
+        return bool(cursor.rowcount)
 
 
 def links_are_previewed(*, lock: bool = False) -> bool:

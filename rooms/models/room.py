@@ -27,6 +27,7 @@ from . import (
     audit,
     bot,
     direct,
+    hookcursor,
     mentions,
     posting,
     quote,
@@ -203,6 +204,12 @@ class Room(models.Model):
         default=0,
         db_default=0,
         help_text=gettext_lazy("Seconds between two messages of one person; 0 for none."),
+    )
+    hooks = models.PositiveSmallIntegerField(
+        default=hookcursor.NONE,
+        db_default=hookcursor.NONE,
+        editable=False,
+        help_text=gettext_lazy("What is said here of interest to a webhook, see `hookcursor.py`."),
     )
 
     objects = RoomQuerySet.as_manager()
@@ -421,6 +428,8 @@ class Room(models.Model):
             )
             if made:
                 announcements.people_changed([user.pk])
+                if user.is_bot:
+                    hookcursor.came_into(self, user)
         return membership
 
     def remove(self, user: User, *, by: User | None = None, reason: str = "") -> None:
@@ -558,6 +567,7 @@ class Room(models.Model):
                 rows.append(began.as_row(self, began.author))
             posting.count(message, room.run + 1 if continues else 1, rows[-1].version)
             ask_for_previews(message)
+            hookcursor.tell(message, room.hooks, author)
             for row in rows:
                 announcements.room_changed(self.pk, row.version, row.as_data(), None)
             announcements.room_stirred(self.pk)

@@ -20,12 +20,14 @@ from rooms import faces
 from rooms.bot_forms import BotForm, BotTokenForm, IncomingForm, NewBotForm, RoomChoiceForm
 from rooms.context import inside_of
 from rooms.models import Bot, Incoming, Membership, Room, Standing, Token
+from rooms.models.hookcursor import MOST_BEHIND
 from rooms.models.permissions import (
     demand,
     may_arrange_bot,
     may_end_bot,
     may_take_bot_over,
 )
+from rooms.outgoing_forms import OutgoingForm
 from rooms.token_forms import MOST_ROOMS
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def _bot_or_404(request: AuthenticatedHttpRequest, pk: int) -> Bot:
     return bot
 
 
-def _own_bot_or_404(request: AuthenticatedHttpRequest, pk: int) -> Bot:
+def own_bot_or_404(request: AuthenticatedHttpRequest, pk: int) -> Bot:
     bot = _bot_or_404(request, pk)
     demand(may_arrange_bot(request.user, bot.owner_id), _only_its_owner())
     return bot
@@ -95,7 +97,7 @@ def _only_its_owner() -> str:
     return _("Only whom a bot belongs to arranges it.")
 
 
-def _rooms_of(user: User) -> list[Room]:
+def rooms_of(user: User) -> list[Room]:
     known = Room.objects.filter(memberships__user=user, direct=False, archived_at=None)
     return sorted(known, key=_by_name)[:MOST_ROOMS]
 
@@ -117,7 +119,7 @@ def _by_name(room: Room) -> tuple[str, int]:
     return room.name.casefold(), room.pk
 
 
-def _page(
+def bot_page(
     request: AuthenticatedHttpRequest, bot: Bot, *, status: int = 200, **more: Any
 ) -> HttpResponse:
     """`more` are forms that came back, and what was made and is shown once."""
@@ -129,7 +131,7 @@ def _page(
         "hooks": list(bot.incoming.select_related("room")),
     }
     if context["arranges"]:
-        rooms = _rooms_of(bot.user)
+        rooms = rooms_of(bot.user)
         context |= {
             "form": BotForm(initial={"name": bot.user.display_name}),
             "picture_limit": faces.limit() // 1_000_000,
@@ -137,6 +139,9 @@ def _page(
             "room_form": RoomChoiceForm(rooms=_rooms_for(bot)),
             "token_form": BotTokenForm(rooms=rooms),
             "hook_form": IncomingForm(rooms=rooms),
+            "outgoing": list(bot.outgoing_webhooks.prefetch_related("cursors__room")),
+            "outgoing_form": OutgoingForm(rooms=rooms),
+            "most_behind": MOST_BEHIND,
         }
     return render(request, "rooms/bot.html", {**context, **more}, status=status)
 
@@ -147,11 +152,11 @@ def _page(
 def bot(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """All that there is to a bot; a POST changes how it is called and shown."""
     if request.method == "GET":
-        return _page(request, _bot_or_404(request, pk))
-    found = _own_bot_or_404(request, pk)
+        return bot_page(request, _bot_or_404(request, pk))
+    found = own_bot_or_404(request, pk)
     form = BotForm(request.POST, request.FILES)
     if not form.is_valid():
-        return _page(request, found, status=400, form=form)
+        return bot_page(request, found, status=400, form=form)
     version = form.cleaned_data["picture"]
     try:
         found.rename(form.cleaned_data["name"], by=request.user)
@@ -171,14 +176,14 @@ def bot(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @login_required
 def put(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Put a bot into a room, or take it out. The form says which of the two was asked for."""
-    found = _own_bot_or_404(request, pk)
+    found = own_bot_or_404(request, pk)
     to = request.POST.get("to")
     if to not in {"in", "out"}:
         raise BadRequest
-    choices = _rooms_for(found) if to == "in" else _rooms_of(found.user)
+    choices = _rooms_for(found) if to == "in" else rooms_of(found.user)
     form = RoomChoiceForm(request.POST, rooms=choices)
     if to == "in" and not form.is_valid():
-        return _page(request, found, status=400, room_form=form)
+        return bot_page(request, found, status=400, room_form=form)
     if to == "in":
         found.put_into(form.cleaned_data["room"], by=request.user)
     elif form.is_valid():  # else it is out already
@@ -192,18 +197,18 @@ def put(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 def tokens(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """A POST makes a token, and its answer is the only page that ever shows it; a repeated one finds its
     name taken, and makes no other."""
-    found = _own_bot_or_404(request, pk)
+    found = own_bot_or_404(request, pk)
     if request.method == "GET":
         return redirect("bot", pk)
-    form = BotTokenForm(request.POST, rooms=_rooms_of(found.user))
+    form = BotTokenForm(request.POST, rooms=rooms_of(found.user))
     if not form.is_valid():
-        return _page(request, found, status=400, token_form=form)
+        return bot_page(request, found, status=400, token_form=form)
     try:
         made = Token.make(found.user, by=request.user, **form.wanted())
     except ValidationError as refusal:
         form.add_error("name" if refusal.code == "token_name_used" else None, refusal)
-        return _page(request, found, status=409, token_form=form)
-    return _page(request, found, made=made)
+        return bot_page(request, found, status=409, token_form=form)
+    return bot_page(request, found, made=made)
 
 
 @never_cache
@@ -211,19 +216,19 @@ def tokens(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @login_required
 def hooks(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The same of an incoming webhook and its address."""
-    found = _own_bot_or_404(request, pk)
+    found = own_bot_or_404(request, pk)
     if request.method == "GET":
         return redirect("bot", pk)
-    form = IncomingForm(request.POST, rooms=_rooms_of(found.user))
+    form = IncomingForm(request.POST, rooms=rooms_of(found.user))
     if not form.is_valid():
-        return _page(request, found, status=400, hook_form=form)
+        return bot_page(request, found, status=400, hook_form=form)
     said = form.cleaned_data
     try:
         made = Incoming.make(found, said["room"], name=said["name"], by=request.user)
     except ValidationError as refusal:
         form.add_error("name" if refusal.code == "webhook_name_used" else None, refusal)
-        return _page(request, found, status=409, hook_form=form)
-    return _page(request, found, made_hook=made, hook_address=_address(request, made))
+        return bot_page(request, found, status=409, hook_form=form)
+    return bot_page(request, found, made_hook=made, hook_address=_address(request, made))
 
 
 def _address(request: AuthenticatedHttpRequest, made: MadeIncoming) -> str:
@@ -234,7 +239,7 @@ def _address(request: AuthenticatedHttpRequest, made: MadeIncoming) -> str:
 @login_required
 def revoke_hook(request: AuthenticatedHttpRequest, pk: int, hook: int) -> HttpResponse:
     """Nothing comes in by it any more. Harmless if repeated."""
-    found = _own_bot_or_404(request, pk)
+    found = own_bot_or_404(request, pk)
     for each in found.incoming.filter(pk=hook):
         each.delete()
         notices.success(request, _("Revoked “%(name)s”.") % {"name": each.name})

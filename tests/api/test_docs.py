@@ -19,6 +19,7 @@ import pytest
 from tests.factories import PASSWORD
 from tests.process import REPOSITORY, Roomful
 from tests.programs import Program
+from tests.services import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ TEXT = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```(sh|python)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 PATIENCE = 90.0  # seconds for what takes a few
 BOT_LINES = 66
+RECEIVER = free_port()  # of the program at the other end of an outgoing webhook
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,8 @@ def roomful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roomful]:
         API_READS_PER_MINUTE="0",
         API_WRITES_PER_MINUTE="0",
         POSTS_PER_MINUTE="0",
+        ALLOW_PRIVATE_ADDRESSES="on",
+        FETCH_PORTS=f"80,{RECEIVER}",
     )
     process.start()
     yield process
@@ -57,7 +61,7 @@ def surroundings(roomful: Roomful) -> dict[str, str]:
         headers={"Authorization": f"Bearer {token}"},
         timeout=PATIENCE,
     )
-    hook = hook_of(owner)
+    hook, secret = hooks_of(owner)
     owner.close()
     return {
         "PATH": os.environ["PATH"],
@@ -67,17 +71,22 @@ def surroundings(roomful: Roomful) -> dict[str, str]:
         "PASSWORD": PASSWORD,
         "ROOM": made.raise_for_status().json()["slug"],
         "HOOK": hook,
+        "SECRET": secret,
     }
 
 
-def hook_of(owner: Program) -> str:
-    """An incoming webhook of a new bot in the first room."""
+def hooks_of(owner: Program) -> tuple[str, str]:
+    """The address of an incoming webhook of a new bot in the first room, and the secret of an outgoing
+    one."""
     bot = owner.submit("/accounts/bots/", name="Builds").headers["Location"]
     room = re.findall(r'<option value="(\d+)"', owner.http.get(bot).text)[0]
     owner.submit(f"{bot}rooms/", room=room, to="in")
     made = owner.http.post(f"{bot}hooks/", data={"name": "CI", "room": room}).text
     (address,) = re.findall(r'<code id="hook-address" dir="ltr">([^<]+)<', made)
-    return str(address)
+    form = {"address": f"http://127.0.0.1:{RECEIVER}/", "event": "mention"}
+    made = owner.http.post(f"{bot}outgoing/", data=form).text
+    (secret,) = re.findall(r'<code id="outgoing-secret" dir="ltr">([^<]+)<', made)
+    return str(address), str(secret)
 
 
 def room_of(surroundings: dict[str, str]) -> httpx.Client:
@@ -162,6 +171,27 @@ def test_the_bot_answers_each_once_through_a_restart(
     finally:
         bot.kill()
         bot.wait()
+        room.close()
+
+
+def test_a_program_answers_by_a_webhook(surroundings: dict[str, str]) -> None:
+    """It is started after it was first called, and nobody but Roomful can call it."""
+    room = room_of(surroundings)
+    asked = room.post("messages", json={"text": "@Builds tea?"}).raise_for_status().json()
+
+    def answers() -> list[str]:
+        replies = [each for each in everything(room) if each["reply_to"]]
+        return [each["text"] for each in replies if each["reply_to"]["number"] == asked["number"]]
+
+    command = [sys.executable, str(REPOSITORY / "docs" / "receiver.py"), str(RECEIVER)]
+    receiver = subprocess.Popen(command, env=surroundings, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: answers() == ["Heard: @Builds tea?"], "the bot answers")
+        forged = httpx.post(f"http://127.0.0.1:{RECEIVER}/", json={"type": "test"})
+        assert forged.status_code == 401
+    finally:
+        receiver.kill()
+        receiver.wait()
         room.close()
 
 

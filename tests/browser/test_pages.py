@@ -38,6 +38,7 @@ from rooms.models import (
     Invitation,
     Level,
     Message,
+    OutgoingWebhook,
     Place,
     Preview,
     PreviewPicture,
@@ -51,6 +52,7 @@ from rooms.models import (
     retention,
 )
 from rooms.models import people as people_verbs
+from rooms.models.outgoing import Outcome
 from rooms.models.preview import previews_of
 from rooms.models.profile import Status
 from rooms.unfurl import Picture
@@ -205,6 +207,17 @@ def bots(owner: User, full: Room) -> dict[str, Any]:
     bot.put_into(full, by=owner)
     Token.make(bot.user, name=LONG[:60], rooms=[full], by=owner)
     Incoming.make(bot, full, name=LONG[:60], by=owner)
+    for event in ("message", "mention"):
+        address = f"https://hook.example/{LONG}/{event}"
+        OutgoingWebhook.make(bot, address=address, event=event, rooms=[full.pk], by=owner)
+    said = [
+        list(Outcome("2026-01-31T12:00:00+00:00", "200", reply="posted")),
+        list(Outcome("2026-01-31T11:00:00+00:00", "slow")),
+    ]
+    OutgoingWebhook.objects.update(outcomes=said)
+    OutgoingWebhook.objects.filter(event="mention").update(
+        enabled=False, disabled_at=timezone.now(), outcomes=said[::-1]
+    )
     factories.say(full, bot.user, "Deployed **v1**.", LONG)
     former = factories.make_user("former-pages", LONG[:60], role=Role.ADMIN)
     still = Bot.make(name="Weather", by=former)
@@ -595,6 +608,12 @@ CASES = [
     Case("bot that nobody answers for", "ines", "/accounts/bots/{still.pk}/"),
     Case("a new webhook", "ines", "/accounts/bots/{bot.pk}/",
          do=opened("Make an incoming webhook", ("What posts there", "CI"), button="Make the webhook")),
+    Case("a new outgoing webhook", "ines", "/accounts/bots/{bot.pk}/",
+         do=opened("Add an outgoing webhook", ("Address of your program", "https://other.example/"),
+                   button="Add the webhook")),
+    Case("an outgoing webhook to nowhere", "ines", "/accounts/bots/{bot.pk}/", 400,
+         do=opened("Add an outgoing webhook", ("Address of your program", "https://10.0.0.1/"),
+                   button="Add the webhook")),
     Case("a token without a name", "ines", "/accounts/bots/{bot.pk}/", 400,
          do=opened("Make a token", button="Make the token")),
     Case("the end of a bot", "ines", "/accounts/bots/{bot.pk}/end/"),
@@ -939,7 +958,8 @@ def test_no_room_is_forgotten(scene: Scene) -> None:
         "invitation-qr", "member-moderator", "news", "unread-read", "language",
         "face", "portrait", "picture",
         "sessions-end", "member-return", "report-close",
-        "bot-rooms", "bot-tokens", "bot-hooks", "bot-hook-revoke", "bot-take-over", "hook",
+        "bot-rooms", "bot-tokens", "bot-hooks", "bot-hook-revoke",
+        "bot-outgoing", "bot-outgoing-change", "bot-take-over", "hook",
     }  # fmt: skip
     seen = {resolve(case.path.format_map(scene).split("?")[0]).url_name
             for case in CASES if "there-is-none" not in case.path}  # fmt: skip
