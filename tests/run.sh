@@ -15,7 +15,9 @@ run() {
 }
 
 elsewhere=(--ignore=tests/browser --ignore=tests/faults)
-two=(--numprocesses=2 --dist=loadfile)
+# In the order of their names, as the longest is among the first: otherwise one worker ends long before the
+# other.
+two=(--numprocesses=2 --dist=loadfile --no-loadscope-reorder)
 run 'SQLite and memory' tests "${elsewhere[@]}" "${two[@]}" --ignore=tests/test_topology.py --stack=small
 run 'PostgreSQL and Redis' tests "${elsewhere[@]}" "${two[@]}" --stack=full
 # Most of these wait for what takes its time, such as a lease that lapses: hence more than there are cores.
