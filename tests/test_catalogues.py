@@ -19,6 +19,8 @@ from tests.messages import Sentence, in_python, in_template
 if TYPE_CHECKING:
     from babel.messages.catalog import Message as Entry
 
+pytestmark = pytest.mark.one_stack
+
 UPDATE = "Run `make messages`, translate what it names, and commit the catalogues with your change."
 # What a translation has to keep: what values are put into, HTML, keys and code.
 FIXED = re.compile(r"%\(\w+\)[sd]|%[sd%]|\{\w*\}|</?[a-z][^>]*>|`[^`]+`")

@@ -18,6 +18,8 @@ from tests.stack import VARIABLES
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.one_stack
+
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()

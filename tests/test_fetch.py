@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from pytest_django import Settings
 
+pytestmark = pytest.mark.one_stack
+
 HTML = {"text/html"}
 LIMIT = 64 * 1024
 SHORT = 0.6  # seconds, in the place of eight

@@ -17,6 +17,8 @@ from tests.test_fetch import SHORT, at_most, endless, endless_chunks, endless_he
 if TYPE_CHECKING:
     from pytest_django import Settings
 
+pytestmark = pytest.mark.one_stack
+
 LIMIT = 64 * 1024
 NOTHING = b"HTTP/1.1 204 No Content\r\n\r\n"
 

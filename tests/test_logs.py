@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from rooms.models import Room, User
 
+pytestmark = pytest.mark.one_stack
+
 SECRET = "what Alice told Bob"
 EVENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ [\w.]+: \S.*")
 

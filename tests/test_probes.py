@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from rooms.models import User
 
+pytestmark = pytest.mark.one_stack
+
 BOUND = probes.ANSWERED_WITHIN + 2  # seconds within which it answers, on a busy machine too
 ALL = ["/healthz", "/readyz", "/metrics"]
 POOL = 16  # connections that a process may have at once

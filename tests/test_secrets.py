@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+# Its process is on SQLite in either case; what PostgreSQL quotes test_logs.py looks at.
+pytestmark = pytest.mark.one_stack
+
 NEW_PASSWORD, WRONG_PASSWORD = "another horse battery", "hunter2-and-wrong"
 JWT_SECRET, CLIENT_SECRET = "j" * 20 + "-signs-tokens-" + "j" * 20, "what-the-provider-knows"
 WORDS = "what alice told bob"
@@ -135,8 +138,6 @@ def mailbox() -> Iterator[Mailbox]:
 def watched(
     request: pytest.FixtureRequest, provider: OpenIDProvider, mailbox: Mailbox, tmp_path: Path
 ) -> Iterator[Watched]:
-    if request.config.option.stack == "full":
-        pytest.skip("It is on SQLite in either case; what PostgreSQL quotes test_logs.py looks at.")
     process = Roomful(
         tmp_path,
         **provider.variables_of_roomful

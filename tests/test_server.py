@@ -27,6 +27,8 @@ from tests.programs import CSRF, PATIENCE, Listener, Program
 if TYPE_CHECKING:
     from tests.page import Page
 
+pytestmark = pytest.mark.one_stack
+
 # Every address becomes a link, so the frame is many times as long as the message.
 LONG = "http://a.io " * 330
 ENOUGH = 600  # such messages fill every buffer that the kernel and the process have for a socket

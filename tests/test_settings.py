@@ -11,6 +11,8 @@ import pytest
 from tests.process import REPOSITORY, environment, manage
 from tests.stack import VARIABLES
 
+pytestmark = pytest.mark.one_stack
+
 SECRET = "hunter2-hunter2"
 
 # Variable, value, what the sentence shows of it, what it says is allowed.

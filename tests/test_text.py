@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from rooms.code import COLOURED_CODE, CURLY_LANGUAGES, LANGUAGES
 from rooms.text import _CLEANER, _TAGS, is_only_emoji, summary, to_html
 
+pytestmark = pytest.mark.one_stack
+
 LINK = 'target="_blank" rel="nofollow noopener noreferrer ugc"'
 ALLOWED = "|".join(_TAGS.split())
 LONGEST = 4000  # a body's limit

@@ -17,6 +17,8 @@ from tests.elsewhere import answer, page, redirect
 if TYPE_CHECKING:
     from tests.elsewhere import Internet
 
+pytestmark = pytest.mark.one_stack
+
 ADDRESS = "http://shop.example/"
 
 
