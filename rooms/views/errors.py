@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import requires_csrf_token
+from django_htmx.http import trigger_client_event
 
 from rooms.api import problems
 from rooms.live import fragments
@@ -79,11 +80,14 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that is too old, or a browser without cookies. An open page whose reader signed in anew is
-    given the token that is good now, and its outbox tries again."""
+    given the token that is good now, and its outbox tries again, whatever it was that told us first; an
+    upload tries again by itself."""
     if request.headers.get("HX-Request") == "true":
         swaps = fragments.back(get_token(request), Variant.current())
-        headers = {"HX-Trigger": "resend", "HX-Reswap": "none"}
-        return HttpResponse(swaps, status=403, headers=headers)
+        response = HttpResponse(swaps, status=403, headers={"HX-Reswap": "none"})
+        uploads = request.resolver_match is not None and request.resolver_match.url_name == "files"
+        trigger_client_event(response, "resend", {} if uploads else {"target": "#outbox"})
+        return response
     context: dict[str, object] = {
         "no_cookies": reason == REASON_NO_CSRF_COOKIE,
         # a message is the one thing here that somebody may have written for long
