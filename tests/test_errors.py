@@ -129,7 +129,7 @@ def test_an_open_page_says_it_in_its_banner_and_stays(
 @pytest.mark.parametrize(
     ("address", "sends_again"),
     [
-        # Whatever finds out first, such as the draft that is kept: it is the outbox that holds what was written.
+        # Whatever finds out first, such as the draft: it is the outbox that holds what was written.
         ("/accounts/profile/", {"target": "#outbox"}),
         ("/rooms/workbench/draft/", {"target": "#outbox"}),
         ("/rooms/workbench/files/", {}),
