@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,11 +8,13 @@ import pytest
 from channels.layers import channel_layers
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.db import connections
 from hypothesis import settings
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 from servestatic.middleware import ServeStaticMiddleware
 
 from project import preparation
+from rooms.live.threads import in_db
 from tests.services import PostgresServer, RedisServer
 from tests.stack import postgres_key, redis_key
 
@@ -53,6 +56,15 @@ def own_redis() -> Iterator[RedisServer]:
     server.start()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The thread that asks the database for open pages keeps its connection, and PostgreSQL would keep
+    the database of the tests for it."""
+    yield
+    with django_db_blocker.unblock():
+        asyncio.run(in_db(connections.close_all)())
 
 
 @pytest.fixture(scope="session", autouse=True)
