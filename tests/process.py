@@ -1,11 +1,15 @@
 """Roomful as a process of its own, started as an operator starts it."""
 
+import atexit
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -13,6 +17,7 @@ import httpx
 from tests.services import PATIENCE, free_port, wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+DATABASE = "roomful.sqlite3"  # in the data's folder, unless another one is named
 TOKEN = "0123456789abcdef" * 2  # that shows that one may read the figures
 
 
@@ -35,8 +40,20 @@ def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
     )
 
 
+@cache
+def _prepared() -> Path:
+    """A folder as the first start leaves it, made once: it takes longer than any later start."""
+    folder = Path(tempfile.mkdtemp(prefix="roomful-prepared-"))
+    atexit.register(shutil.rmtree, folder)
+    done = manage("prepare", DATA_DIR=str(folder))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 class Roomful:
     """`start`, `stop` and `kill` may be repeated: address and data stay the same."""
+
+    fresh = False  # else what a first start makes is there already
 
     def __init__(self, data_dir: Path, **variables: str) -> None:
         self.port = int(variables.setdefault("PORT", str(free_port())))
@@ -52,6 +69,8 @@ class Roomful:
     def launch(self, *, prepare: bool = True) -> None:
         """Starts it without waiting until it answers; `wait` does that."""
         assert self.process is None, "it runs already"
+        if prepare and not self.fresh:
+            self._copy_what_is_prepared()
         command = self.command(prepare=prepare)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -63,6 +82,13 @@ class Roomful:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def _copy_what_is_prepared(self) -> None:
+        folder = Path(self.environment["DATA_DIR"])
+        if not (folder / "static").exists():
+            shutil.copytree(_prepared() / "static", folder / "static")
+        if "DATABASE_URL" not in self.environment and not (folder / DATABASE).exists():
+            shutil.copy2(_prepared() / DATABASE, folder)
 
     def command(self, *, prepare: bool) -> list[str]:
         return [sys.executable, "manage.py", "serve", *(["--prepare"] if prepare else [])]

@@ -27,6 +27,10 @@ from tests.services import PostgresServer, RedisServer, free_port
 pytestmark = pytest.mark.one_stack
 
 
+class Fresh(Roomful):
+    fresh = True
+
+
 @pytest.fixture(scope="module")
 def roomful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roomful]:
     """One that only answers; tests that stop theirs start one of their own."""
@@ -38,7 +42,7 @@ def roomful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roomful]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Roomful]:
-    process = Roomful(tmp_path)
+    process = Fresh(tmp_path)
     yield process
     process.end()
 
