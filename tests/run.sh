@@ -21,6 +21,7 @@ two=(--numprocesses=2 --dist=loadfile --no-loadscope-reorder)
 run 'SQLite and memory' tests "${elsewhere[@]}" "${two[@]}" --ignore=tests/test_topology.py --stack=small
 run 'PostgreSQL and Redis' tests "${elsewhere[@]}" "${two[@]}" --stack=full -m 'not one_stack'
 # Most of these wait for what takes its time, such as a lease that lapses: hence more than there are cores.
-run 'Browser' tests/browser --stack=browser -m 'not alone' --numprocesses=3 --dist=loadfile
+# And the file of all pages is too long for one worker.
+run 'Browser' tests/browser --stack=browser -m 'not alone' --numprocesses=3 --dist=worksteal
 run 'Browser, typing' tests/browser --stack=browser -m alone
 exit "$failed"
