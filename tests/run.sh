@@ -18,7 +18,8 @@ elsewhere=(--ignore=tests/browser --ignore=tests/faults)
 # In the order of their names, as the longest is among the first: otherwise one worker ends long before the
 # other.
 two=(--numprocesses=2 --dist=loadfile --no-loadscope-reorder)
-run 'SQLite and memory' tests "${elsewhere[@]}" "${two[@]}" --ignore=tests/test_topology.py --stack=small
+run 'SQLite and memory' tests "${elsewhere[@]}" "${two[@]}" --ignore=tests/test_topology.py --stack=small \
+  -m 'not on_postgresql'
 run 'PostgreSQL and Redis' tests "${elsewhere[@]}" "${two[@]}" --stack=full -m 'not one_stack'
 # Most of these wait for what takes its time, such as a lease that lapses: hence more than there are cores.
 # And the file of all pages is too long for one worker.

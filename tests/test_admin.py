@@ -48,6 +48,8 @@ from tests.sockets import in_db, new_process, watching
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
+pytestmark = pytest.mark.one_stack
+
 LEFT_OUT = {
     "account.EmailConfirmation": "its key opens an address's confirmation, and allauth needs no rows",
     "mfa.Authenticator": "somebody proves by it who they are; it is taken away on a page of the place",

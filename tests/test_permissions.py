@@ -703,11 +703,13 @@ def compare_in_place(scene: Scene, lines: list[str]) -> None:
     compare(lines, answers, len(PLACE_ROLES))
 
 
+@pytest.mark.on_postgresql
 @pytest.mark.parametrize("part", range(PARTS))
 def test_in_rooms(scene: Scene, part: int) -> None:
     compare_in_rooms(scene, rows_of(IN_ROOMS)[part::PARTS])
 
 
+@pytest.mark.on_postgresql
 def test_in_the_place(scene: Scene) -> None:
     compare_in_place(scene, rows_of(IN_PLACE))
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from pytest_django import Settings
 
+pytestmark = pytest.mark.one_stack
+
 LOGIN = "/accounts/login/"
 SIGNUP = "/accounts/3rdparty/signup/"
 CONNECTIONS = "/accounts/3rdparty/"

@@ -181,10 +181,12 @@ def compare_in_place(programs: Programs, lines: list[str]) -> None:
     compare(lines, answers, len(PLACE_ROLES))
 
 
+@pytest.mark.on_postgresql
 def test_in_rooms_as_on_the_pages(programs: Programs) -> None:
     compare_in_rooms(programs, expected(IN_ROOMS, IN_A_ROOM))
 
 
+@pytest.mark.on_postgresql
 def test_in_the_place_as_on_the_pages(programs: Programs) -> None:
     compare_in_place(programs, expected(IN_PLACE, IN_THE_PLACE))
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from rooms.models import Room
 
+pytestmark = pytest.mark.on_postgresql
+
 EXAMPLES = 8  # of each operation, of what the document allows and of what it does not
 FEWER = 4  # with what differs from another only in who is let in
 ENDLESS = {"/api/rooms/{slug}/events"}  # has tests of its own
