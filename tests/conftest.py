@@ -1,6 +1,5 @@
 """What every test may ask for."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,13 +7,12 @@ import pytest
 from channels.layers import channel_layers
 from django.conf import settings as django_settings
 from django.core.cache import cache
-from django.db import connections
+from django.db import connection
 from hypothesis import settings
 from pytest_django import DjangoDbBlocker, Settings
 from servestatic.middleware import ServeStaticMiddleware
 
 from project import preparation
-from rooms.live.threads import in_db
 from tests.services import PostgresServer, RedisServer
 from tests.stack import postgres_key, redis_key
 
@@ -60,11 +58,15 @@ def own_redis() -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The thread that asks the database for open pages keeps its connection, and PostgreSQL would keep
-    the database of the tests for it."""
+    """Threads of what was tested, such as the one that asks the database for open pages, keep their
+    connections; and PostgreSQL drops no database that somebody is connected to."""
     yield
-    with django_db_blocker.unblock():
-        asyncio.run(in_db(connections.close_all)())
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture(scope="session", autouse=True)
