@@ -22,7 +22,6 @@ run 'SQLite and memory' tests "${elsewhere[@]}" "${two[@]}" --ignore=tests/test_
   -m 'not on_postgresql'
 run 'PostgreSQL and Redis' tests "${elsewhere[@]}" "${two[@]}" --stack=full -m 'not one_stack'
 # Most of these wait for what takes its time, such as a lease that lapses: hence more than there are cores.
-# And the file of all pages is too long for one worker.
-run 'Browser' tests/browser --stack=browser -m 'not alone' --numprocesses=3 --dist=worksteal
+run 'Browser' tests/browser --stack=browser -m 'not alone' --numprocesses=3 --dist=loadfile
 run 'Browser, typing' tests/browser --stack=browser -m alone
 exit "$failed"
